@@ -1,0 +1,83 @@
+"""Starts the AWS emulator in this process, with the two repairs a local stack needs.
+
+Saved state: the emulator keeps how far a stream mapping has read, but not the stream's records, and so skips as many new
+records after a restart as were written before it. A message that a worker held when the stack stopped stays invisible for
+up to half an hour although that worker is gone. Both are mended in the saved files before the emulator reads them.
+
+Latency: its Runtime API waits 50 ms for log lines that never come and stalls on Nagle's algorithm. These are private names of
+the pinned version; where they are missing the emulator starts unchanged.
+
+`launcher.py exec PROGRAM ARGS...` becomes PROGRAM instead, which then ends with the parent as the emulator does.
+"""
+
+import ctypes
+import json
+import os
+import pathlib
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent():
+    """Nothing of the stack may outlive a killed `cargo xtask up` and keep its ports. Linux only; elsewhere nothing happens."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def rewrite(path, change):
+    if not path.exists():
+        return
+    state = json.loads(path.read_text())
+    change(state["payload"])
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(state))
+    fresh.replace(path)
+
+
+def forget_stream_positions(payload):
+    payload.pop("dynamodb_stream_positions", None)
+
+
+def return_held_messages(payload):
+    for queue in payload.get("queues", {}).get("data", {}).values():
+        for message in queue.get("messages", []):
+            # A message that nobody received yet is delayed on purpose. The attempt cut short by the stop does not count.
+            if message.get("receive_count", 0) > 0:
+                message["visible_at"] = 0
+                message["receive_count"] -= 1
+
+
+def mend_saved_state(directory):
+    rewrite(directory / "lambda.json", forget_stream_positions)
+    rewrite(directory / "sqs.json", return_held_messages)
+
+
+def remove_waits():
+    import socketserver
+
+    from ministack.core import lambda_runtime
+
+    try:
+        waits = lambda_runtime.Worker._drain_stderr_bounded
+        if len(waits.__defaults__ or ()) == 3:
+            waits.__defaults__ = (0.0, 0.002, 0.25)
+            socketserver.StreamRequestHandler.disable_nagle_algorithm = True
+    except AttributeError as missing:
+        print(f"launcher: this emulator has no {missing.name}; it starts unchanged and is slower", file=sys.stderr)
+
+
+def main():
+    end_with_parent()
+    if sys.argv[1:2] == ["exec"]:
+        os.execv(sys.argv[2], sys.argv[2:])
+    mend_saved_state(pathlib.Path(os.environ["STATE_DIR"]))
+    remove_waits()
+    from ministack.app import main as serve
+
+    serve()
+
+
+if __name__ == "__main__":
+    main()

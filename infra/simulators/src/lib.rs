@@ -1,0 +1,27 @@
+//! Wire-accurate stand-ins for Clerk, Stream Video and Gemini.
+//!
+//! They speak the providers' protocols, signatures included, and refuse what the real services refuse. They share no
+//! code with the product, so that a misreading of a protocol on our side shows up instead of being mirrored here.
+//! Each one can be started in process by a test and steered by its methods, or be run by the `simulators` program and
+//! steered over HTTP under `/simulator/`. See the crate's README for both.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a tool that stands in for other people's services has a clock, ids and tasks of its own"
+)]
+
+mod clerk;
+mod clock;
+mod crypto;
+mod delivery;
+mod gemini;
+mod http;
+mod stream;
+mod transcripts;
+
+pub use clerk::{Clerk, ClerkOptions, Flaw, TokenRequest, UserInput};
+pub use crypto::{stream_signature, svix_signature};
+pub use delivery::{Attempt, Delivery, Outcome};
+pub use gemini::{Gemini, GeminiOptions, GeminiScript, Reply};
+pub use http::{Fault, RecordedRequest};
+pub use stream::{DateTimes, LineFormat, PlayRequest, RawEvent, Silence, Stream, StreamOptions};
+pub use transcripts::{Transcript, transcript, transcripts};

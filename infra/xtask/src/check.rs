@@ -1,0 +1,42 @@
+//! `cargo xtask check`: everything that can be judged without running the product.
+
+use tokio::process::Command;
+
+use crate::failure::Outcome;
+use crate::python::Python;
+use crate::run::{cargo, run, timed, try_output};
+use crate::{no_options, places};
+
+pub async fn check(options: &[String]) -> Outcome<()> {
+    no_options("check", options)?;
+    timed("format", run("cargo fmt", cargo().args(["fmt", "--all", "--check"]))).await?;
+    let mut lints = cargo();
+    lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
+    timed("lints", run("cargo clippy", &mut lints)).await?;
+    let mut documentation = cargo();
+    documentation.args(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "--deny warnings");
+    timed("documentation", run("cargo doc", &mut documentation)).await?;
+    timed("template", template()).await?;
+    timed("licences, bans and sources", dependencies()).await
+}
+
+async fn template() -> Outcome<()> {
+    let python = Python::with("requirements-check.txt").await?;
+    let mut sam = Command::new(python.program("sam"));
+    sam.args(["validate", "--lint", "--template", "template.yaml"])
+        .current_dir(places::root())
+        .env("AWS_DEFAULT_REGION", "eu-west-1")
+        .env("SAM_CLI_TELEMETRY", "0");
+    run("sam validate", &mut sam).await
+}
+
+/// cargo-deny takes minutes to build, so it is used where someone installed it.
+async fn dependencies() -> Outcome<()> {
+    if try_output(cargo().args(["deny", "--version"])).await.is_none() {
+        eprintln!(
+            "cargo-deny is not installed, so licences, bans and sources were not checked (cargo install cargo-deny)"
+        );
+        return Ok(());
+    }
+    run("cargo deny", cargo().args(["deny", "check", "licenses", "bans", "sources"])).await
+}

@@ -1,0 +1,184 @@
+//! `cargo xtask package`: release artifacts as `template.yaml` expects them, in `target/lambda/<function>/bootstrap`.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
+use tokio::process::Command;
+
+use crate::failure::{Failure, Outcome};
+use crate::python::Python;
+use crate::run::{run, timed, try_output};
+use crate::{functions, places};
+
+/// The C library of Lambda's Amazon Linux 2023: a program that wants a newer one does not start there.
+const NEWEST_GLIBC: (u32, u32) = (2, 34);
+/// A cold start downloads and unpacks the artifact.
+const LARGEST_ZIP: usize = 5 * 1024 * 1024;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Architecture {
+    Arm64,
+    X86_64,
+}
+
+impl Architecture {
+    fn flag(self) -> &'static str {
+        match self {
+            Self::Arm64 => "--arm64",
+            Self::X86_64 => "--x86-64",
+        }
+    }
+
+    fn target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+}
+
+/// What was asked for on the command line.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Options {
+    architecture: Architecture,
+    /// All of them when empty.
+    functions: Vec<String>,
+}
+
+impl Options {
+    pub fn parse(options: &[String]) -> Outcome<Self> {
+        let mut parsed = Self { architecture: Architecture::Arm64, functions: Vec::new() };
+        let mut rest = options.iter();
+        while let Some(option) = rest.next() {
+            let mut value = || rest.next().ok_or_else(|| Failure::new(format!("{option} needs a value")));
+            match option.as_str() {
+                "--arch" => {
+                    parsed.architecture = match value()?.as_str() {
+                        "arm64" => Architecture::Arm64,
+                        "x86_64" => Architecture::X86_64,
+                        other => return Err(Failure::new(format!("--arch {other}: it is arm64 or x86_64"))),
+                    }
+                }
+                "--function" => parsed.functions.push(value()?.clone()),
+                other => return Err(Failure::new(format!("package does not know {other}"))),
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+pub async fn package(options: &Options) -> Outcome<()> {
+    let known = functions::binaries()?;
+    if let Some(unknown) = options.functions.iter().find(|name| !known.contains(name)) {
+        return Err(Failure::new(format!("there is no function {unknown}; there are {}", known.join(", "))));
+    }
+    let wanted = if options.functions.is_empty() { &known } else { &options.functions };
+    if wanted.is_empty() {
+        return Err(Failure::new("there are no functions in functions/*/src/bin"));
+    }
+    timed("release build", build(options.architecture, wanted)).await?;
+    report(wanted)
+}
+
+async fn build(architecture: Architecture, wanted: &[String]) -> Outcome<()> {
+    let python = Python::with("requirements-package.txt").await?;
+    let path = python.path();
+    let installed = try_output(Command::new("rustup").args(["target", "list", "--installed"])).await;
+    if installed.is_some_and(|targets| !targets.lines().any(|target| target == architecture.target())) {
+        run("rustup target add", Command::new("rustup").args(["target", "add", architecture.target()])).await?;
+    }
+    // Called by its path, with the linker (zig) found on PATH.
+    let mut command = Command::new(python.program("cargo-lambda"));
+    command
+        .args(["lambda", "build", "--release", "--locked", architecture.flag(), "--lambda-dir"])
+        .arg(places::root().join("target/lambda"))
+        .current_dir(places::root())
+        .env("PATH", path);
+    for name in wanted {
+        command.args(["--bin", name]);
+    }
+    run("cargo lambda build", &mut command).await
+}
+
+/// A table of sizes; fails when an artifact could not start on Lambda or is too large.
+fn report(wanted: &[String]) -> Outcome<()> {
+    let mut trouble = Vec::new();
+    eprintln!("{:<24} {:>10} {:>10}  newest GLIBC", "function", "program", "zipped");
+    for name in wanted {
+        let path = places::root().join("target/lambda").join(name).join("bootstrap");
+        let bytes = fs::read(&path).map_err(|error| Failure::file(&path, &error))?;
+        let zipped = zipped_size(&path, &bytes)?;
+        let glibc = newest_glibc(&bytes);
+        let shown = glibc.map_or_else(|| "none".to_owned(), |(major, minor)| format!("{major}.{minor}"));
+        eprintln!("{name:<24} {:>10} {:>10}  {shown}", size(bytes.len()), size(zipped));
+        if glibc > Some(NEWEST_GLIBC) {
+            trouble.push(format!("{name} needs GLIBC {shown}, Lambda has {}.{}", NEWEST_GLIBC.0, NEWEST_GLIBC.1));
+        }
+        if zipped > LARGEST_ZIP {
+            trouble.push(format!("{name} is {} zipped, more than {}", size(zipped), size(LARGEST_ZIP)));
+        }
+    }
+    if trouble.is_empty() { Ok(()) } else { Err(Failure::new(trouble.join("; "))) }
+}
+
+fn zipped_size(path: &Path, bytes: &[u8]) -> Outcome<usize> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder
+        .write_all(bytes)
+        .and_then(|()| encoder.finish())
+        .map(|packed| packed.len())
+        .map_err(|error| Failure::file(path, &error))
+}
+
+/// The newest version among the symbol versions that a program names.
+fn newest_glibc(program: &[u8]) -> Option<(u32, u32)> {
+    const MARK: &[u8] = b"GLIBC_";
+    let version = |start: usize| {
+        let text: String = program[start..]
+            .iter()
+            .take(8)
+            .map(|byte| char::from(*byte))
+            .take_while(|c| c.is_ascii_digit() || *c == '.')
+            .collect();
+        let mut numbers = text.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    };
+    let marks = program.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK);
+    marks.filter_map(|(at, _)| version(at + MARK.len())).max()
+}
+
+/// Megabytes with two digits, rounded down.
+fn size(bytes: usize) -> String {
+    format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_version_counts_by_number_and_not_by_text() {
+        assert_eq!(newest_glibc(b"\0GLIBC_2.4\0GLIBC_2.34\0GLIBC_2.9\0"), Some((2, 34)));
+        assert_eq!(newest_glibc(b"GLIBC_PRIVATE\0GLIBC_2.17"), Some((2, 17)));
+        assert_eq!(newest_glibc(b"static"), None);
+    }
+
+    #[test]
+    fn options_are_known_or_refused() {
+        let parse = |line: &str| Options::parse(&line.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>());
+        let wanted =
+            Options { architecture: Architecture::X86_64, functions: vec!["health".into(), "docs_page".into()] };
+        assert_eq!(parse("--arch x86_64 --function health --function docs_page").unwrap(), wanted);
+        for line in ["--arch", "--arch x86", "--function", "health"] {
+            assert!(parse(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_megabytes() {
+        assert_eq!(size(3_222_555), "3.22 MB");
+    }
+}

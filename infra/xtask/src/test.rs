@@ -1,0 +1,71 @@
+//! `cargo xtask test`: the crates' own tests, then the whole system on a stack of its own.
+
+use std::fs;
+use std::process::Stdio;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+use crate::failure::{Failure, Outcome};
+use crate::run::{cargo, run, stop, timed};
+use crate::{no_options, places, settings};
+
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
+
+pub async fn test(options: &[String]) -> Outcome<()> {
+    no_options("test", options)?;
+    let mut crates = cargo();
+    crates.args(["test", "--workspace", "--exclude", "tests"]);
+    timed("tests of the crates", run("cargo test", &mut crates)).await?;
+
+    let mut system = cargo();
+    system.args(["test", "--package", "tests", "--no-run"]);
+    timed("build of the system tests", run("cargo test --package tests --no-run", &mut system)).await?;
+
+    let data = places::greenroom().join("test");
+    let (mut stack, ready) = timed("private stack", start(&data)).await?;
+    let outcome = match ready {
+        Ok(ready) => timed("tests of the system", system_tests(&data, &ready)).await,
+        Err(failure) => Err(failure),
+    };
+    timed("stop", async {
+        stop(&mut stack, STOP_PATIENCE).await;
+        Ok(())
+    })
+    .await?;
+    outcome
+}
+
+/// Starts `up` on fresh data with none of the person's settings, and waits for its line. The child is returned whatever
+/// becomes of it, so that it can be stopped.
+async fn start(data: &std::path::Path) -> Outcome<(Child, Outcome<Value>)> {
+    let program = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
+    let mut command = Command::new(program);
+    command.args(["up", "--json", "--fresh"]);
+    for name in settings::stack_variables() {
+        command.env_remove(name);
+    }
+    command.env("GREENROOM_DATA", data).stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| Failure::new(format!("cargo xtask up: {error}")))?;
+    let Some(output) = child.stdout.take() else {
+        return Ok((child, Err(Failure::new("cargo xtask up has no output"))));
+    };
+    let line = BufReader::new(output).lines().next_line().await;
+    let ready = match line {
+        Ok(Some(line)) => {
+            serde_json::from_str(&line).map_err(|error| Failure::new(format!("cargo xtask up wrote no JSON: {error}")))
+        }
+        _ => Err(Failure::new("the private stack did not start, see above")),
+    };
+    Ok((child, ready))
+}
+
+async fn system_tests(data: &std::path::Path, ready: &Value) -> Outcome<()> {
+    let file = data.join("ready.json");
+    fs::write(&file, ready.to_string()).map_err(|error| Failure::file(&file, &error))?;
+    let mut tests = cargo();
+    tests.args(["test", "--package", "tests"]).env("GREENROOM_STACK", &file);
+    run("cargo test --package tests", &mut tests).await
+}

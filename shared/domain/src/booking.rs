@@ -1,0 +1,543 @@
+//! A booking: one human session, from `SCHEDULED` to `COMPLETED` or `CANCELLED`, and never back.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::consent::Consents;
+use crate::ids::{BookingId, UserId};
+use crate::ledger::Transfer;
+use crate::problem::{Kind, Problem};
+use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason};
+
+/// The call's door opens this long before the start.
+pub const DOOR_OPENS_BEFORE: SignedDuration = SignedDuration::from_mins(10);
+/// The call's door closes this long after the end.
+pub const DOOR_CLOSES_AFTER: SignedDuration = SignedDuration::from_mins(30);
+/// The sweep settles what attendance decides this long after the end.
+pub const DUE_AFTER: SignedDuration = SignedDuration::from_mins(60);
+/// Bookings start at most this long ahead.
+pub const BOOKABLE_AHEAD: SignedDuration = SignedDuration::from_hours(180 * 24);
+
+/// The two sides of a booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Party {
+    /// The candidate.
+    Interviewee,
+    /// The interviewer.
+    Interviewer,
+}
+
+/// Who ended a booking before it took place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CancelledBy {
+    /// The candidate.
+    Interviewee,
+    /// The interviewer.
+    Interviewer,
+    /// The platform.
+    System,
+}
+
+impl From<Party> for CancelledBy {
+    fn from(party: Party) -> Self {
+        match party {
+            Party::Interviewee => Self::Interviewee,
+            Party::Interviewer => Self::Interviewer,
+        }
+    }
+}
+
+/// A reason that programs can act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum CancelCode {
+    /// The candidate says that the session did not take place.
+    DidNotTakePlace,
+    /// A party's account was deleted.
+    AccountDeleted,
+}
+
+/// How a booking ended early.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Cancellation {
+    /// By whom.
+    pub by: CancelledBy,
+    /// Why, in their words.
+    pub reason: String,
+    /// Why, for programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<CancelCode>,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Where a booking stands. Each state holds what only it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
+pub enum State {
+    /// It will take place, or nobody has settled it yet. The price is held.
+    Scheduled {
+        /// When the interviewer said that it took place, where attendance could not tell.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        completion_requested_at: Option<Timestamp>,
+    },
+    /// It took place; the price is captured.
+    Completed {
+        /// When it was settled.
+        completed_at: Timestamp,
+        /// How.
+        settlement: Settlement,
+    },
+    /// It did not take place; the price is released.
+    Cancelled {
+        /// By whom and why.
+        cancellation: Cancellation,
+        /// How.
+        settlement: Settlement,
+    },
+}
+
+/// What a transition did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Applied<T> {
+    /// It happened now.
+    Now(T),
+    /// It had happened before; nothing changes.
+    Already,
+}
+
+/// A booking.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Booking {
+    /// Its id, and its call's id at Stream.
+    pub booking_id: BookingId,
+    /// The candidate.
+    pub interviewee_id: UserId,
+    /// The interviewer.
+    pub interviewer_id: UserId,
+    /// When it begins.
+    pub start_time: Timestamp,
+    /// When it ends.
+    pub end_time: Timestamp,
+    /// The price, held from the candidate at booking.
+    pub credits_charged: u64,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub state: State,
+    /// What the parties said to being recorded.
+    #[serde(default)]
+    pub consents: Consents,
+    /// Whether a recording lies in our bucket.
+    #[serde(default)]
+    pub has_recording: bool,
+    /// What became of the feedback, once there is one or its making has failed for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feedback: Option<FeedbackState>,
+    /// Whether the candidate has reviewed it.
+    #[serde(default)]
+    pub reviewed: bool,
+    /// When it was booked.
+    pub created_at: Timestamp,
+    /// How often it was written; 0 where it is not stored yet.
+    pub version: u64,
+}
+
+/// What became of a booking's feedback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FeedbackState {
+    /// It is stored, with evidence.
+    Complete,
+    /// Too little was said; final when the door has closed.
+    InsufficientEvidence,
+    /// The model could not be brought to answer; an operator can run it again.
+    Failed,
+}
+
+/// Why a booking does not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BookingError {
+    /// Between start and end, once it took place, or once the other side has ended it.
+    #[error("this booking cannot be cancelled {0}")]
+    NotCancellable(&'static str),
+    /// The interviewer says "complete" before the end.
+    #[error("the session ends at {0}; it can be completed after that")]
+    NotEnded(Timestamp),
+    /// Attendance shows that it was not held.
+    #[error("attendance does not show a held session: {0}")]
+    NotHeld(&'static str),
+    /// It was cancelled.
+    #[error("this booking was cancelled")]
+    Cancelled,
+    /// It has not been completed.
+    #[error("this booking is not completed")]
+    NotCompleted,
+    /// It was reviewed before.
+    #[error("this booking is already reviewed")]
+    AlreadyReviewed,
+    /// The door of the call is shut.
+    #[error("the call is open from {opens} to {closes}")]
+    CallNotOpen {
+        /// From when.
+        opens: Timestamp,
+        /// Until when.
+        closes: Timestamp,
+    },
+}
+
+impl Problem for BookingError {
+    fn kind(&self) -> Kind {
+        Kind::Conflict
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NotCancellable(_) => "booking_not_cancellable",
+            Self::NotEnded(_) => "booking_not_ended",
+            Self::NotHeld(_) => "session_not_held",
+            Self::Cancelled => "booking_cancelled",
+            Self::NotCompleted => "booking_not_completed",
+            Self::AlreadyReviewed => "already_reviewed",
+            Self::CallNotOpen { .. } => "call_not_open",
+        }
+    }
+}
+
+/// What the interviewer's "complete" leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Completion {
+    /// The session counts as held: pay.
+    Captured(Booking, Transfer),
+    /// Attendance cannot tell: the interviewer's word is remembered.
+    Remembered(Booking),
+}
+
+impl Booking {
+    /// A new booking and the transfer that holds its price.
+    pub fn schedule(
+        booking_id: BookingId,
+        interviewee_id: &UserId,
+        interviewer_id: &UserId,
+        (start_time, end_time): (Timestamp, Timestamp),
+        price_credits: u64,
+        now: Timestamp,
+    ) -> (Self, Transfer) {
+        let booking = Self {
+            booking_id,
+            interviewee_id: interviewee_id.clone(),
+            interviewer_id: interviewer_id.clone(),
+            start_time,
+            end_time,
+            credits_charged: price_credits,
+            state: State::Scheduled { completion_requested_at: None },
+            consents: Consents::default(),
+            has_recording: false,
+            feedback: None,
+            reviewed: false,
+            created_at: now,
+            version: 0,
+        };
+        (booking, Transfer::hold(booking_id, interviewee_id, price_credits, now))
+    }
+
+    /// Which party `user` is, if any.
+    pub fn party(&self, user: &UserId) -> Option<Party> {
+        if *user == self.interviewee_id {
+            Some(Party::Interviewee)
+        } else if *user == self.interviewer_id {
+            Some(Party::Interviewer)
+        } else {
+            None
+        }
+    }
+
+    /// Whether it is neither completed nor cancelled.
+    pub fn is_scheduled(&self) -> bool {
+        matches!(self.state, State::Scheduled { .. })
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        matches!(self.state, State::Cancelled { .. })
+    }
+
+    /// From when to when the call lets people in.
+    pub fn door(&self) -> (Timestamp, Timestamp) {
+        (self.start_time - DOOR_OPENS_BEFORE, self.end_time + DOOR_CLOSES_AFTER)
+    }
+
+    /// When the sweep looks at it first.
+    pub fn due_at(&self) -> Timestamp {
+        self.end_time + DUE_AFTER
+    }
+
+    /// Whether the feedback can be shown: a thin one is final only when no further session can follow.
+    pub fn has_feedback(&self, now: Timestamp) -> bool {
+        match self.feedback {
+            Some(FeedbackState::Complete) => true,
+            Some(FeedbackState::InsufficientEvidence) => now >= self.door().1,
+            Some(FeedbackState::Failed) | None => false,
+        }
+    }
+
+    /// Refuses unless the call lets people in at `now`.
+    pub fn check_door(&self, now: Timestamp) -> Result<(), BookingError> {
+        if self.is_cancelled() {
+            return Err(BookingError::Cancelled);
+        }
+        let (opens, closes) = self.door();
+        if now < opens || now >= closes { Err(BookingError::CallNotOpen { opens, closes }) } else { Ok(()) }
+    }
+
+    /// Cancels on behalf of a party: before the start, or by the candidate after the end with
+    /// [`CancelCode::DidNotTakePlace`], until it is settled. Never once attendance shows that the session was held or
+    /// that the interviewer waited in vain: attendance decides, not who clicks first.
+    pub fn cancel(
+        &self,
+        party: Party,
+        reason: String,
+        code: Option<CancelCode>,
+        attendance: &Attendance,
+        now: Timestamp,
+    ) -> Result<Applied<(Self, Transfer)>, BookingError> {
+        match &self.state {
+            State::Cancelled { cancellation, .. } if cancellation.by == party.into() => return Ok(Applied::Already),
+            State::Cancelled { .. } => return Err(BookingError::NotCancellable("again: it is cancelled already")),
+            State::Completed { .. } => return Err(BookingError::NotCancellable("once it is completed")),
+            State::Scheduled { .. } => {}
+        }
+        let finding = attendance.finding(self.start_time, self.end_time);
+        if finding == Finding::Held {
+            return Err(BookingError::NotCancellable("once both parties were together"));
+        }
+        let objects = code == Some(CancelCode::DidNotTakePlace);
+        let settled_as = if now < self.start_time {
+            if objects {
+                return Err(BookingError::NotCancellable("with this code before its end"));
+            }
+            SettlementReason::CancelledBeforeStart
+        } else if now < self.end_time {
+            return Err(BookingError::NotCancellable("between its start and its end"));
+        } else if !objects || party != Party::Interviewee {
+            return Err(BookingError::NotCancellable("after its end, but by the candidate if it did not take place"));
+        } else if finding == Finding::CandidateNoShow {
+            return Err(BookingError::NotCancellable("after the interviewer has waited for the candidate"));
+        } else {
+            SettlementReason::DidNotTakePlace
+        };
+        Ok(Applied::Now(self.released(Cancellation { by: party.into(), reason, code, at: now }, settled_as)))
+    }
+
+    /// Cancels because a party's account was deleted. Only what has not begun is cancelled.
+    pub fn cancel_for_deleted_account(&self, now: Timestamp) -> Applied<(Self, Transfer)> {
+        if !self.is_scheduled() || now >= self.start_time {
+            return Applied::Already;
+        }
+        let cancellation = Cancellation {
+            by: CancelledBy::System,
+            reason: "The account of one party was deleted.".to_owned(),
+            code: Some(CancelCode::AccountDeleted),
+            at: now,
+        };
+        Applied::Now(self.released(cancellation, SettlementReason::AccountDeleted))
+    }
+
+    fn released(&self, cancellation: Cancellation, reason: SettlementReason) -> (Self, Transfer) {
+        let now = cancellation.at;
+        let settlement = Settlement { outcome: Outcome::Released, reason, settled_at: now };
+        let booking = Self { state: State::Cancelled { cancellation, settlement }, ..self.clone() };
+        (booking, Transfer::release(self.booking_id, &self.interviewee_id, self.credits_charged, now))
+    }
+
+    fn captured(&self, reason: SettlementReason, now: Timestamp) -> (Self, Transfer) {
+        let settlement = Settlement { outcome: Outcome::Captured, reason, settled_at: now };
+        let booking = Self { state: State::Completed { completed_at: now, settlement }, ..self.clone() };
+        let transfer =
+            Transfer::capture(self.booking_id, &self.interviewee_id, &self.interviewer_id, self.credits_charged, now);
+        (booking, transfer)
+    }
+
+    /// The interviewer says that the session took place (the click column of the settlement table).
+    pub fn complete(&self, attendance: &Attendance, now: Timestamp) -> Result<Applied<Completion>, BookingError> {
+        let requested_at = match &self.state {
+            State::Completed { .. } => return Ok(Applied::Already),
+            State::Cancelled { .. } => return Err(BookingError::Cancelled),
+            State::Scheduled { completion_requested_at } => *completion_requested_at,
+        };
+        if now < self.end_time {
+            return Err(BookingError::NotEnded(self.end_time));
+        }
+        match attendance.finding(self.start_time, self.end_time) {
+            Finding::Held => {
+                let (booking, transfer) = self.captured(SettlementReason::SessionHeld, now);
+                Ok(Applied::Now(Completion::Captured(booking, transfer)))
+            }
+            Finding::InterviewerNoShow => {
+                Err(BookingError::NotHeld("the interviewer was there for less than five minutes"))
+            }
+            Finding::CandidateNoShow => Err(BookingError::NotHeld("the candidate did not come; it will be settled")),
+            Finding::Unclear if requested_at.is_some() => Ok(Applied::Already),
+            Finding::Unclear => {
+                let state = State::Scheduled { completion_requested_at: Some(now) };
+                Ok(Applied::Now(Completion::Remembered(Self { state, ..self.clone() })))
+            }
+        }
+    }
+
+    /// A complete feedback was stored: it shows that the session took place, so it pays, at any time.
+    pub fn complete_by_feedback(&self, now: Timestamp) -> Result<Applied<(Self, Transfer)>, BookingError> {
+        match &self.state {
+            State::Cancelled { .. } => Err(BookingError::Cancelled),
+            State::Completed { .. } => Ok(Applied::Already),
+            State::Scheduled { .. } => Ok(Applied::Now(self.captured(SettlementReason::FeedbackComplete, now))),
+        }
+    }
+
+    /// The candidate reviews it, once, after completion.
+    pub fn review(&self) -> Result<Self, BookingError> {
+        if !matches!(self.state, State::Completed { .. }) {
+            return Err(BookingError::NotCompleted);
+        }
+        if self.reviewed {
+            return Err(BookingError::AlreadyReviewed);
+        }
+        Ok(Self { reviewed: true, ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::TransferKind;
+    use crate::settlement::Visit;
+    use ulid::Ulid;
+
+    fn at(minute: i64) -> Timestamp {
+        "2026-11-20T10:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+    }
+
+    fn booking() -> Booking {
+        let (cara, ivy) = ("cara".parse().unwrap(), "ivy".parse().unwrap());
+        Booking::schedule(BookingId::new(Ulid(1)), &cara, &ivy, (at(0), at(60)), 30, at(-1000)).0
+    }
+
+    fn seen(stays: &[(Party, i64, i64)]) -> Attendance {
+        let visit = |(party, from, to): &(Party, i64, i64)| Visit {
+            session_id: "s".into(),
+            party: *party,
+            joined_at: Some(at(*from)),
+            left_at: Some(at(*to)),
+        };
+        Attendance { visits: stays.iter().map(visit).collect(), sessions: Vec::new() }
+    }
+
+    const BOTH: [(Party, i64, i64); 2] = [(Party::Interviewee, 0, 55), (Party::Interviewer, 0, 55)];
+    const NOBODY: [(Party, i64, i64); 0] = [];
+
+    fn cancel(
+        booking: &Booking,
+        party: Party,
+        code: Option<CancelCode>,
+        stays: &[(Party, i64, i64)],
+        minute: i64,
+    ) -> Result<Applied<(Booking, Transfer)>, BookingError> {
+        booking.cancel(party, "it rains".into(), code, &seen(stays), at(minute))
+    }
+
+    fn now<T>(applied: Result<Applied<T>, BookingError>) -> T {
+        match applied.unwrap() {
+            Applied::Now(x) => x,
+            Applied::Already => panic!("it had happened before"),
+        }
+    }
+
+    #[test]
+    fn either_party_cancels_before_the_start_and_the_price_is_released() {
+        for party in [Party::Interviewee, Party::Interviewer] {
+            let (cancelled, transfer) = now(cancel(&booking(), party, None, &NOBODY, -1));
+            assert_eq!((transfer.kind, transfer.amount), (TransferKind::BookingRelease, 30));
+            assert_eq!(cancel(&cancelled, party, None, &NOBODY, -1), Ok(Applied::Already));
+            let other = if party == Party::Interviewee { Party::Interviewer } else { Party::Interviewee };
+            assert!(cancel(&cancelled, other, None, &NOBODY, -1).is_err());
+        }
+    }
+
+    #[test]
+    fn nobody_cancels_between_start_and_end() {
+        for minute in [0, 30, 59] {
+            assert!(cancel(&booking(), Party::Interviewee, None, &NOBODY, minute).is_err());
+            let code = Some(CancelCode::DidNotTakePlace);
+            assert!(cancel(&booking(), Party::Interviewee, code, &NOBODY, minute).is_err());
+        }
+    }
+
+    #[test]
+    fn after_the_end_only_the_candidate_objects_and_only_where_attendance_leaves_room() {
+        let code = Some(CancelCode::DidNotTakePlace);
+        let (cancelled, transfer) = now(cancel(&booking(), Party::Interviewee, code, &NOBODY, 60));
+        assert_eq!(transfer.kind, TransferKind::BookingRelease);
+        assert!(matches!(
+            cancelled.state,
+            State::Cancelled { settlement: Settlement { reason: SettlementReason::DidNotTakePlace, .. }, .. }
+        ));
+        assert!(cancel(&booking(), Party::Interviewee, None, &NOBODY, 60).is_err());
+        assert!(cancel(&booking(), Party::Interviewer, code, &NOBODY, 60).is_err());
+        assert!(cancel(&booking(), Party::Interviewee, code, &BOTH, 60).is_err());
+        assert!(cancel(&booking(), Party::Interviewee, code, &[(Party::Interviewer, 0, 20)], 60).is_err());
+    }
+
+    #[test]
+    fn complete_follows_the_click_column_of_the_settlement_table() {
+        assert_eq!(booking().complete(&seen(&BOTH), at(59)), Err(BookingError::NotEnded(at(60))));
+        let Completion::Captured(done, transfer) = now(booking().complete(&seen(&BOTH), at(60))) else {
+            panic!("a held session is captured")
+        };
+        assert_eq!((transfer.kind, transfer.amount), (TransferKind::BookingCapture, 30));
+        assert_eq!(done.complete(&seen(&BOTH), at(61)), Ok(Applied::Already));
+        for stays in [vec![(Party::Interviewee, 0, 30)], vec![(Party::Interviewer, 0, 20)]] {
+            assert!(matches!(booking().complete(&seen(&stays), at(60)), Err(BookingError::NotHeld(_))));
+        }
+        let Completion::Remembered(waiting) = now(booking().complete(&seen(&NOBODY), at(60))) else {
+            panic!("nobody was seen, so the word is only remembered")
+        };
+        assert!(waiting.is_scheduled());
+        assert_eq!(waiting.complete(&seen(&NOBODY), at(61)), Ok(Applied::Already));
+    }
+
+    #[test]
+    fn a_complete_feedback_pays_once_and_never_for_a_cancelled_booking() {
+        let (done, transfer) = now(booking().complete_by_feedback(at(20)));
+        assert_eq!(transfer.kind, TransferKind::BookingCapture);
+        assert_eq!(done.complete_by_feedback(at(21)), Ok(Applied::Already));
+        let (cancelled, _) = now(cancel(&booking(), Party::Interviewee, None, &NOBODY, -1));
+        assert_eq!(cancelled.complete_by_feedback(at(20)), Err(BookingError::Cancelled));
+    }
+
+    #[test]
+    fn the_door_is_open_from_ten_minutes_before_to_thirty_after() {
+        for (minute, open) in [(-11, false), (-10, true), (60, true), (89, true), (90, false)] {
+            assert_eq!(booking().check_door(at(minute)).is_ok(), open, "at minute {minute}");
+        }
+    }
+
+    #[test]
+    fn a_review_comes_once_and_after_completion() {
+        assert_eq!(booking().review(), Err(BookingError::NotCompleted));
+        let (done, _) = now(booking().complete_by_feedback(at(20)));
+        let reviewed = done.review().unwrap();
+        assert_eq!(reviewed.review(), Err(BookingError::AlreadyReviewed));
+    }
+
+    #[test]
+    fn a_booking_survives_its_stored_form() {
+        let (done, _) = now(booking().complete_by_feedback(at(20)));
+        let (cancelled, _) = now(cancel(&booking(), Party::Interviewer, None, &NOBODY, -1));
+        for original in [booking(), done, cancelled] {
+            let text = serde_json::to_string(&original).unwrap();
+            assert_eq!(serde_json::from_str::<Booking>(&text).unwrap(), original);
+        }
+    }
+}

@@ -1,0 +1,466 @@
+//! Feedback about a booking: what the model is asked for, what is left of it once every quote has been looked up in the
+//! transcript, and what is stored.
+//!
+//! A claim is one point of the strengths or improvements. A claim without a quote that was really said is dropped and
+//! counted. Nothing is ever made up in its place: where no claim is left, or where too little was said to begin with,
+//! the feedback says so and has no scores.
+
+mod draft;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::{EvidenceIndex, Quote};
+use crate::ids::BookingId;
+use crate::speech::SpeechFacts;
+use crate::transcript::Transcript;
+
+pub use draft::{DraftError, DraftFeedback, DraftPoint, DraftQuote, Recommendation, draft_schema};
+
+/// One claim with the quotes that were found in the transcript.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Point {
+    /// The claim.
+    pub text: String,
+    /// What proves it.
+    pub quotes: Vec<Quote>,
+}
+
+/// How many claims the model made and for how many of them a quote was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Evidence {
+    /// Claims made.
+    pub claims: usize,
+    /// Claims left: those with at least one quote that was found.
+    pub verified: usize,
+}
+
+/// A draft without the claims that nothing proves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// See [`DraftFeedback::summary`].
+    pub summary: String,
+    /// See [`DraftFeedback::technical`].
+    pub technical: String,
+    /// See [`DraftFeedback::communication`].
+    pub communication: String,
+    /// See [`DraftFeedback::problem_solving`].
+    pub problem_solving: String,
+    /// See [`DraftFeedback::recommendation`].
+    pub recommendation: Recommendation,
+    /// The strengths that are proved.
+    pub strengths: Vec<Point>,
+    /// The improvements that are proved.
+    pub improvements: Vec<Point>,
+    /// See [`DraftFeedback::overall_rating`].
+    pub overall_rating: u8,
+    /// See [`DraftFeedback::session_rating`].
+    pub session_rating: u8,
+    /// What was claimed and what is left.
+    pub evidence: Evidence,
+}
+
+/// Looks every quote of a draft up in the transcript and drops what is not there. The same place is kept once per point.
+pub fn verify(draft: DraftFeedback, transcript: &Transcript) -> Verified {
+    let index = EvidenceIndex::new(transcript);
+    let claims = draft.strengths.len() + draft.improvements.len();
+    let proved =
+        |points: Vec<DraftPoint>| -> Vec<Point> { points.into_iter().filter_map(|p| prove(p, &index)).collect() };
+    let (strengths, improvements) = (proved(draft.strengths), proved(draft.improvements));
+    let verified = strengths.len() + improvements.len();
+    Verified {
+        summary: draft.summary,
+        technical: draft.technical,
+        communication: draft.communication,
+        problem_solving: draft.problem_solving,
+        recommendation: draft.recommendation,
+        strengths,
+        improvements,
+        overall_rating: draft.overall_rating,
+        session_rating: draft.session_rating,
+        evidence: Evidence { claims, verified },
+    }
+}
+
+fn prove(point: DraftPoint, index: &EvidenceIndex<'_>) -> Option<Point> {
+    let mut quotes: Vec<Quote> = Vec::new();
+    for quote in point.quotes {
+        if let Some(found) = index.find(quote.speaker, &quote.text)
+            && !quotes.contains(&found)
+        {
+            quotes.push(found);
+        }
+    }
+    (!quotes.is_empty()).then_some(Point { text: point.text, quotes })
+}
+
+/// The one of two generations of which the larger part was proved; of equal parts the one with more claims left, and of
+/// equals the first.
+pub fn better(first: Verified, second: Verified) -> Verified {
+    let rank = |a: Evidence, b: Evidence| (a.verified * b.claims.max(1), a.verified);
+    let (a, b) = (first.evidence, second.evidence);
+    if rank(b, a) > rank(a, b) { second } else { first }
+}
+
+/// What produced a feedback, apart from the model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versions {
+    /// The version of the prompt.
+    pub prompt: String,
+    /// The version of the rubric.
+    pub rubric: String,
+}
+
+/// Whether there was enough to judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum FeedbackStatus {
+    /// The session was judged.
+    Complete,
+    /// It was not: too little was said, or nothing the model claimed was proved.
+    InsufficientEvidence,
+}
+
+/// Feedback about a booking. With `INSUFFICIENT_EVIDENCE` there is a reason, the texts, recommendation and ratings are
+/// null and the lists are empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Feedback {
+    /// The session it is about.
+    pub booking_id: BookingId,
+    /// Whether there was enough to judge.
+    pub status: FeedbackStatus,
+    /// Why there was not, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// How many claims were made and how many proved.
+    pub evidence: Evidence,
+    /// The session in a few sentences.
+    pub summary: Option<String>,
+    /// The candidate's technical knowledge.
+    pub technical: Option<String>,
+    /// How the candidate explained and listened.
+    pub communication: Option<String>,
+    /// How the candidate approached problems.
+    pub problem_solving: Option<String>,
+    /// What the performance would have led to.
+    pub recommendation: Option<Recommendation>,
+    /// What the candidate did well.
+    pub strengths: Vec<Point>,
+    /// What the candidate can do better.
+    pub improvements: Vec<Point>,
+    /// The candidate's performance, 1 to 10.
+    pub overall_rating: Option<u8>,
+    /// How useful the session was as practice, 1 to 10.
+    pub session_rating: Option<u8>,
+    /// Measured speech; no part of any rating.
+    pub speech: SpeechFacts,
+    /// The model that wrote it; null where none was asked.
+    pub model: Option<String>,
+    /// The version of the prompt.
+    pub prompt_version: String,
+    /// The version of the rubric.
+    pub rubric_version: String,
+    /// When it was made.
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub generated_at: Timestamp,
+}
+
+impl Verified {
+    /// Whether fewer than half of the claims are left, so that generating once more is worth it.
+    pub fn needs_retry(&self) -> bool {
+        self.evidence.verified * 2 < self.evidence.claims
+    }
+
+    /// The feedback to store: complete, or without scores where no claim is left.
+    pub fn into_feedback(
+        self,
+        booking_id: BookingId,
+        speech: SpeechFacts,
+        model: String,
+        versions: Versions,
+        generated_at: Timestamp,
+    ) -> Feedback {
+        let evidence = self.evidence;
+        if evidence.verified == 0 {
+            let reason = format!(
+                "None of the {} points that were written could be proved by the words of the transcript.",
+                evidence.claims
+            );
+            let empty = Feedback::insufficient(booking_id, reason, speech, versions, generated_at);
+            return Feedback { evidence, model: Some(model), ..empty };
+        }
+        Feedback {
+            booking_id,
+            status: FeedbackStatus::Complete,
+            reason: None,
+            evidence,
+            summary: Some(self.summary),
+            technical: Some(self.technical),
+            communication: Some(self.communication),
+            problem_solving: Some(self.problem_solving),
+            recommendation: Some(self.recommendation),
+            strengths: self.strengths,
+            improvements: self.improvements,
+            overall_rating: Some(self.overall_rating),
+            session_rating: Some(self.session_rating),
+            speech,
+            model: Some(model),
+            prompt_version: versions.prompt,
+            rubric_version: versions.rubric,
+            generated_at,
+        }
+    }
+}
+
+impl Feedback {
+    /// Feedback about a session that cannot be judged, with the reason. No model was asked.
+    pub fn insufficient(
+        booking_id: BookingId,
+        reason: impl Into<String>,
+        speech: SpeechFacts,
+        versions: Versions,
+        generated_at: Timestamp,
+    ) -> Self {
+        Self {
+            booking_id,
+            status: FeedbackStatus::InsufficientEvidence,
+            reason: Some(reason.into()),
+            evidence: Evidence::default(),
+            summary: None,
+            technical: None,
+            communication: None,
+            problem_solving: None,
+            recommendation: None,
+            strengths: Vec::new(),
+            improvements: Vec::new(),
+            overall_rating: None,
+            session_rating: None,
+            speech,
+            model: None,
+            prompt_version: versions.prompt,
+            rubric_version: versions.rubric,
+            generated_at,
+        }
+    }
+
+    /// Whether the session was judged.
+    pub fn is_complete(&self) -> bool {
+        self.status == FeedbackStatus::Complete
+    }
+}
+
+/// What a feedback's model calls used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenUsage {
+    /// Tokens sent.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers.
+    pub output_tokens: u64,
+    /// Tokens of thinking, which are billed as output.
+    pub thinking_tokens: u64,
+}
+
+impl TokenUsage {
+    /// The usage of both.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            prompt_tokens: self.prompt_tokens.saturating_add(other.prompt_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            thinking_tokens: self.thinking_tokens.saturating_add(other.thinking_tokens),
+        }
+    }
+}
+
+/// A feedback as it is stored: with what it cost, which its readers are not told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeedbackRecord {
+    /// What its readers see.
+    pub feedback: Feedback,
+    /// What all generations used.
+    pub usage: TokenUsage,
+    /// How many times a model was asked.
+    pub generations: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::draft::tests::{SAID, draft, point};
+    use super::*;
+    use crate::transcript::Speaker;
+    use crate::transcript::tests::transcript;
+    use serde_json::{Value, json};
+    use ulid::Ulid;
+
+    fn sample() -> Transcript {
+        transcript(&[
+            ('I', 0, 4000, "How would you make sure that nothing is lost?"),
+            ('C', 5000, 9000, "I would write it to the outbox first, in the same transaction."),
+            ('C', 9500, 12_000, "Then a worker reads it and sends it on."),
+        ])
+    }
+
+    const INVENTED: (Speaker, &str) = (Speaker::Interviewee, "I have led a team of forty");
+    const WRONG_SPEAKER: (Speaker, &str) = (Speaker::Interviewer, "write it to the outbox first");
+
+    fn versions() -> Versions {
+        Versions { prompt: "feedback-1".to_owned(), rubric: "rubric-1".to_owned() }
+    }
+
+    fn booking() -> BookingId {
+        BookingId::new(Ulid::from_parts(1_795_167_000_000, 1))
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-20T12:00:00Z".parse().unwrap()
+    }
+
+    #[test]
+    fn claims_without_a_quote_that_was_said_are_dropped_and_counted() {
+        let verified = verify(
+            draft(
+                vec![
+                    point("durable", &[SAID, INVENTED, (SAID.0, "Write it, to the outbox, first!")]),
+                    point("leads", &[INVENTED]),
+                ],
+                vec![
+                    point("talks", &[WRONG_SPEAKER]),
+                    point("detail", &[(Speaker::Interviewee, "a worker reads it and sends")]),
+                    point("none", &[]),
+                ],
+            ),
+            &sample(),
+        );
+        assert_eq!(verified.evidence, Evidence { claims: 5, verified: 2 });
+        assert!(verified.needs_retry());
+        let quote = Quote {
+            speaker: Speaker::Interviewee,
+            text: "write it to the outbox first".to_owned(),
+            start_ms: 5000,
+            end_ms: 9000,
+        };
+        assert_eq!(verified.strengths, [Point { text: "durable".to_owned(), quotes: vec![quote] }]);
+        assert_eq!(verified.improvements[0].text, "detail");
+    }
+
+    #[test]
+    fn half_of_the_claims_is_enough_and_the_better_generation_is_kept() {
+        let made = |good: usize, bad: usize| {
+            let points = std::iter::repeat_n(point("yes", &[SAID]), good)
+                .chain(std::iter::repeat_n(point("no", &[INVENTED]), bad));
+            verify(draft(points.collect(), Vec::new()), &sample())
+        };
+        assert!(!made(2, 2).needs_retry());
+        assert!(made(2, 3).needs_retry());
+        for (first, second, kept) in [
+            ((1, 3), (2, 2), (2, 4)),
+            ((2, 2), (1, 3), (2, 4)),
+            ((1, 1), (3, 3), (3, 6)),
+            ((1, 0), (6, 2), (1, 1)),
+            ((0, 1), (1, 7), (1, 8)),
+            ((0, 1), (0, 2), (0, 1)),
+        ] {
+            let evidence = better(made(first.0, first.1), made(second.0, second.1)).evidence;
+            assert_eq!((evidence.verified, evidence.claims), kept, "{first:?} {second:?}");
+        }
+    }
+
+    #[test]
+    fn a_verified_draft_becomes_complete_feedback() {
+        let verified = verify(draft(vec![point("durable", &[SAID])], vec![point("leads", &[INVENTED])]), &sample());
+        let feedback =
+            verified.into_feedback(booking(), SpeechFacts::default(), "gemini-3.8-flash".to_owned(), versions(), now());
+        assert!(feedback.is_complete());
+        insta::assert_json_snapshot!(feedback, @r#"
+        {
+          "bookingId": "bkg_01M7W4N5E00000000000000001",
+          "status": "COMPLETE",
+          "evidence": {
+            "claims": 2,
+            "verified": 1
+          },
+          "summary": "A short session.",
+          "technical": "Knows the outbox pattern.",
+          "communication": "Brief.",
+          "problemSolving": "Direct.",
+          "recommendation": "HIRE",
+          "strengths": [
+            {
+              "text": "durable",
+              "quotes": [
+                {
+                  "speaker": "INTERVIEWEE",
+                  "text": "write it to the outbox first",
+                  "startMs": 5000,
+                  "endMs": 9000
+                }
+              ]
+            }
+          ],
+          "improvements": [],
+          "overallRating": 7,
+          "sessionRating": 6,
+          "speech": {
+            "candidateTalkRatio": 0.0,
+            "wordsPerMinute": 0.0,
+            "fillersPerMinute": 0.0,
+            "longestMonologueSeconds": 0.0,
+            "medianResponseSeconds": 0.0
+          },
+          "model": "gemini-3.8-flash",
+          "promptVersion": "feedback-1",
+          "rubricVersion": "rubric-1",
+          "generatedAt": "2026-11-20T12:00:00Z"
+        }
+        "#);
+        let json = serde_json::to_string(&feedback).unwrap();
+        assert_eq!(serde_json::from_str::<Feedback>(&json).unwrap(), feedback);
+    }
+
+    #[test]
+    fn without_a_proved_claim_there_are_no_scores() {
+        let verified = verify(draft(vec![point("leads", &[INVENTED])], vec![point("x", &[])]), &sample());
+        let feedback =
+            verified.into_feedback(booking(), SpeechFacts::default(), "gemini-3.8-flash".to_owned(), versions(), now());
+        assert_eq!(feedback.status, FeedbackStatus::InsufficientEvidence);
+        assert_eq!(feedback.evidence, Evidence { claims: 2, verified: 0 });
+        assert_eq!((feedback.overall_rating, feedback.summary, feedback.recommendation), (None, None, None));
+        assert_eq!(feedback.model.as_deref(), Some("gemini-3.8-flash"));
+    }
+
+    #[test]
+    fn insufficient_feedback_has_every_key_and_no_scores() {
+        let thin = sample().thinness().unwrap();
+        let feedback = Feedback::insufficient(booking(), thin.to_string(), SpeechFacts::default(), versions(), now());
+        let json = serde_json::to_value(&feedback).unwrap();
+        for key in [
+            "summary",
+            "technical",
+            "communication",
+            "problemSolving",
+            "recommendation",
+            "overallRating",
+            "sessionRating",
+            "model",
+        ] {
+            assert_eq!(json.get(key), Some(&Value::Null), "{key}");
+        }
+        assert_eq!(
+            json["reason"],
+            "Too little was said for feedback: candidate words 21 of at least 100, candidate turns 1 of at least 4."
+        );
+        assert_eq!(json["strengths"], json!([]));
+        assert_eq!(serde_json::from_value::<Feedback>(json).unwrap(), feedback);
+    }
+
+    #[test]
+    fn usage_of_generations_adds_up() {
+        let one = TokenUsage { prompt_tokens: 5210, output_tokens: 160, thinking_tokens: 410 };
+        assert_eq!(one.plus(one), TokenUsage { prompt_tokens: 10_420, output_tokens: 320, thinking_tokens: 820 });
+    }
+}

@@ -1,0 +1,285 @@
+//! What two spellings of the same words have in common, and how many words a text has.
+//!
+//! A model that quotes a transcript changes case, quotation marks, spacing and forms of characters. [`words`] reduces a
+//! text to words that survive this: compatibility forms are unified (Unicode NFKC), case is folded, punctuation and
+//! symbols separate words, an apostrophe within a word is dropped, and so are characters that are not seen. Each word
+//! remembers where it stands in the original, so that the original's own substring can be given back.
+//!
+//! Scripts that write no spaces have no word boundaries to go by. Each Chinese ideograph and each kana is a word of its
+//! own here; so is each letter of Thai, Lao, Khmer and Myanmar for matching, while [`word_count`] counts four of those
+//! as one word, which is about their average length.
+
+use std::ops::Range;
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible, is_combining_mark};
+use unicode_normalization::{IsNormalized, is_nfc_quick};
+
+const LETTERS_PER_CONTINUOUS_WORD: usize = 4;
+
+/// One normalised word and where it stands in the original text, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Word {
+    /// The word, normalised.
+    pub text: String,
+    /// The bytes of the original that it was made of.
+    pub range: Range<usize>,
+    script: Script,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Script {
+    /// Words are separated by spaces.
+    Spaced,
+    /// Each character counts as a word.
+    Ideographic,
+    /// Words are not separated, and a character is less than a word.
+    Continuous,
+}
+
+impl Script {
+    fn of(c: char) -> Self {
+        match u32::from(c) {
+            // Kana, bopomofo, ideographs with their extensions and compatibility forms.
+            0x3005..=0x3007
+            | 0x3040..=0x312F
+            | 0x31A0..=0x31FF
+            | 0x3400..=0x4DBF
+            | 0x4E00..=0x9FFF
+            | 0xF900..=0xFAFF
+            | 0x1_B000..=0x1_B16F
+            | 0x2_0000..=0x3_FFFF => Self::Ideographic,
+            // Thai and Lao, Myanmar, Khmer.
+            0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1780..=0x17FF => Self::Continuous,
+            _ => Self::Spaced,
+        }
+    }
+}
+
+/// The words of a text, in order.
+pub fn words(text: &str) -> Vec<Word> {
+    let mut builder = Builder::default();
+    let mut chars = text.char_indices().peekable();
+    while let Some((start, first)) = chars.next() {
+        let mut end = start + first.len_utf8();
+        // What combines with the character before it is normalised together with it.
+        while let Some((_, next)) = chars.next_if(|(_, next)| !stands_alone(*next)) {
+            end += next.len_utf8();
+        }
+        if first.is_ascii() && end == start + 1 {
+            builder.push(first.to_ascii_lowercase(), start..end, true);
+        } else {
+            let folded = fold(&text[start..end]);
+            let single = folded.chars().nth(1).is_none();
+            for c in folded.chars() {
+                builder.push(c, start..end, single);
+            }
+        }
+    }
+    builder.finish()
+}
+
+/// The normalised text: its words with single spaces between them.
+pub fn normalise(text: &str) -> String {
+    let mut normalised = String::with_capacity(text.len());
+    for word in words(text) {
+        if !normalised.is_empty() {
+            normalised.push(' ');
+        }
+        normalised.push_str(&word.text);
+    }
+    normalised
+}
+
+/// How many words a text has, by the rules at the head of this module.
+pub fn word_count(text: &str) -> usize {
+    count(&words(text))
+}
+
+/// How many words these are, counting the letters of scripts without spaces together.
+pub fn count(words: &[Word]) -> usize {
+    words
+        .chunk_by(|a, b| {
+            a.script == Script::Continuous && b.script == Script::Continuous && a.range.end == b.range.start
+        })
+        .map(|run| match run[0].script {
+            Script::Continuous => run.len().div_ceil(LETTERS_PER_CONTINUOUS_WORD),
+            Script::Spaced | Script::Ideographic => run.len(),
+        })
+        .sum()
+}
+
+/// Whether normalisation never joins `c` with what stands before it.
+fn stands_alone(c: char) -> bool {
+    if c.is_ascii() {
+        return true;
+    }
+    let mut first = None;
+    decompose_compatible(c, |part| {
+        first.get_or_insert(part);
+    });
+    let first = first.unwrap_or(c);
+    canonical_combining_class(first) == 0 && is_nfc_quick(std::iter::once(first)) == IsNormalized::Yes
+}
+
+/// NFKC and case folding, repeated where folding leaves something to normalise.
+fn fold(text: &str) -> String {
+    let mut folded: String = text.nfkc().collect();
+    for _ in 0..3 {
+        let next: String = folded.chars().flat_map(char::to_lowercase).flat_map(fold_special).nfkc().collect();
+        if next == folded {
+            break;
+        }
+        folded = next;
+    }
+    folded
+}
+
+/// The letters whose lower case still has a second spelling.
+fn fold_special(c: char) -> impl Iterator<Item = char> {
+    let (first, second) = match c {
+        'ß' => ('s', Some('s')),
+        'ς' => ('σ', None),
+        c => (c, None),
+    };
+    std::iter::once(first).chain(second)
+}
+
+fn is_apostrophe(c: char) -> bool {
+    matches!(c, '\'' | '’' | '‘' | '`' | '´' | 'ʼ')
+}
+
+/// Soft hyphens, joiners, direction marks and the byte order mark: characters that are there and are not seen.
+fn is_invisible(c: char) -> bool {
+    matches!(u32::from(c), 0x00AD | 0x061C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF)
+}
+
+#[derive(Default)]
+struct Builder {
+    words: Vec<Word>,
+    /// Whether the next letter continues the last word.
+    open: bool,
+}
+
+impl Builder {
+    /// `single` says that `c` is all that its piece of the original became. An apostrophe or an invisible character is
+    /// dropped only then: otherwise what follows in the piece would combine with the word before it.
+    fn push(&mut self, c: char, range: Range<usize>, single: bool) {
+        if single && (is_apostrophe(c) || is_invisible(c)) {
+            return;
+        }
+        if is_combining_mark(c) && !is_invisible(c) {
+            // A mark without a letter before it says nothing.
+            if self.open {
+                self.extend(c, range.end);
+            }
+            return;
+        }
+        if !c.is_alphanumeric() || is_apostrophe(c) || is_invisible(c) {
+            self.open = false;
+            return;
+        }
+        let script = Script::of(c);
+        let joins =
+            self.open && script == Script::Spaced && self.words.last().is_some_and(|word| word.script == script);
+        if joins {
+            self.extend(c, range.end);
+        } else {
+            self.words.push(Word { text: c.to_string(), range, script });
+            self.open = true;
+        }
+    }
+
+    fn extend(&mut self, c: char, end: usize) {
+        if let Some(word) = self.words.last_mut() {
+            word.text.push(c);
+            word.range.end = end;
+        }
+    }
+
+    fn finish(self) -> Vec<Word> {
+        self.words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn spellings_of_the_same_words_are_equal() {
+        for (text, expected) in [
+            ("I don’t know", "i dont know"),
+            ("I DON'T  know!", "i dont know"),
+            ("well-known, „really“", "well known really"),
+            ("ﬁle ＡＢＣ ①", "file abc 1"),
+            ("Zoë Zoe\u{308}", "zoë zoë"),
+            ("Straße STRASSE", "strasse strasse"),
+            ("ΟΔΟΣ οδος", "οδοσ οδοσ"),
+            ("İstanbul", "i\u{307}stanbul"),
+            ("co\u{ad}operate zero\u{200b}width", "cooperate zerowidth"),
+            ("3.5 + 4½", "3 5 41 2"),
+            ("\u{301} \u{feff}x", "x"),
+            ("", ""),
+            ("…?!", ""),
+            ("我们用Rust。", "我 们 用 rust"),
+            ("नमस्ते दुनिया", "नमस्ते दुनिया"),
+        ] {
+            assert_eq!(normalise(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_point_at_the_original() {
+        let text = "  “It’s  ﬁne”, he said.";
+        let found: Vec<&str> = words(text).into_iter().map(|word| &text[word.range]).collect();
+        assert_eq!(found, ["It’s", "ﬁne", "he", "said"]);
+    }
+
+    #[test]
+    fn words_are_counted_in_several_scripts() {
+        for (text, count) in [
+            ("I don't know, well-known things.", 6),
+            ("El año pasado, en Perú", 5),
+            ("我们用缓存", 5),
+            ("キャッシュを使う", 8),
+            ("데이터베이스를 사용합니다", 2),
+            ("मैंने कैश का इस्तेमाल किया", 5),
+            ("ผมใช้ฐานข้อมูล ครับ", 4),
+            ("لقد استخدمت قاعدة بيانات", 4),
+            ("- … ?", 0),
+        ] {
+            assert_eq!(word_count(text), count, "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn normalising_twice_changes_nothing(text in any::<String>()) {
+            let once = normalise(&text);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn normalising_twice_changes_nothing_for_marks_and_joiners(
+            text in "[a-eA-E'’ \u{200d}\u{fe0f}ßςΣİ\u{301}\u{307}\u{323}\u{9c7}\u{9be}\u{1100}\u{1161}\u{11a8}ｶ\u{ff9e}か\u{3099}ำกﬁŉ½\u{345}]{0,12}"
+        ) {
+            let once = normalise(&text);
+            prop_assert_eq!(normalise(&once), once);
+        }
+
+        #[test]
+        fn ranges_are_ordered_parts_of_the_text(text in any::<String>()) {
+            let mut end = 0;
+            for word in words(&text) {
+                prop_assert!(!word.text.is_empty());
+                prop_assert!(text.get(word.range.clone()).is_some_and(|part| !part.is_empty()));
+                prop_assert!(word.range.start >= end || word.range.end >= end);
+                end = word.range.end;
+            }
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! A person: who they are, what they may do, and an interviewer's public profile.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::UserId;
+use crate::problem::{Checks, Kind, Problem, ValidationError};
+
+/// What a person does here. It lives on our own user item, never in the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Role {
+    /// Signed in, no role yet.
+    Unassigned,
+    /// A candidate.
+    Interviewee,
+    /// An interviewer.
+    Interviewer,
+    /// An administrator, as long as the id is configured as one too.
+    Admin,
+}
+
+/// How far an interviewer's verification has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Verification {
+    /// Nothing was submitted.
+    None,
+    /// An admin has to decide.
+    Submitted,
+    /// Listed and bookable, as long as bookings are accepted.
+    Verified,
+    /// Refused; may be submitted again.
+    Rejected,
+}
+
+/// What interviewers know about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Category {
+    Frontend,
+    Backend,
+    Fullstack,
+    MachineCoding,
+    Dsa,
+    SystemDesign,
+    Devops,
+    Data,
+    Mobile,
+    Ml,
+    Security,
+    Behavioral,
+}
+
+impl Category {
+    /// The name used in JSON and keys.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frontend => "frontend",
+            Self::Backend => "backend",
+            Self::Fullstack => "fullstack",
+            Self::MachineCoding => "machine-coding",
+            Self::Dsa => "dsa",
+            Self::SystemDesign => "system-design",
+            Self::Devops => "devops",
+            Self::Data => "data",
+            Self::Mobile => "mobile",
+            Self::Ml => "ml",
+            Self::Security => "security",
+            Self::Behavioral => "behavioral",
+        }
+    }
+}
+
+/// What an interviewer tells candidates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterviewerProfile {
+    /// Their position.
+    pub title: String,
+    /// Where they work.
+    pub company: String,
+    /// Years of professional experience.
+    pub years_exp: u32,
+    /// About them.
+    pub bio: String,
+    /// What they interview about.
+    pub categories: Vec<Category>,
+    /// Credits per hour.
+    pub credit_rate: u32,
+    /// Whether new bookings are welcome.
+    pub accepting_bookings: bool,
+    /// How far the verification has come.
+    pub verification: Verification,
+    /// The sum of the ratings received, 1–5 each.
+    #[serde(default)]
+    pub rating_sum: u64,
+    /// How many ratings were received.
+    #[serde(default)]
+    pub review_count: u64,
+}
+
+impl InterviewerProfile {
+    /// Checks the values against the bounds of decisions.md.
+    pub fn check(&self) -> Result<(), ValidationError> {
+        let mut checks = Checks::new();
+        checks.length("title", &self.title, 1, 120);
+        checks.length("company", &self.company, 1, 120);
+        checks.length("bio", &self.bio, 1, 4000);
+        checks.require(self.years_exp <= 70, "yearsExp", "must be at most 70");
+        checks.require((1..=10_000).contains(&self.credit_rate), "creditRate", "must be from 1 to 10000 per hour");
+        checks.require((1..=8).contains(&self.categories.len()), "categories", "must name 1 to 8 categories");
+        let mut unique = self.categories.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        checks.require(unique.len() == self.categories.len(), "categories", "must not repeat a category");
+        checks.finish()
+    }
+
+    /// The mean rating to two decimals; none where nobody has rated yet.
+    pub fn rating(&self) -> Option<f64> {
+        if self.review_count == 0 {
+            return None;
+        }
+        let hundredths = (self.rating_sum * 100 + self.review_count / 2) / self.review_count;
+        // At most 500, so the conversion is exact.
+        u32::try_from(hundredths).ok().map(|h| f64::from(h) / 100.0)
+    }
+}
+
+/// A person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// The Clerk `sub`.
+    pub user_id: UserId,
+    /// What they do here.
+    pub role: Role,
+    /// What to call them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their main address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// Their picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_url: Option<String>,
+    /// Their IANA time zone.
+    pub timezone: String,
+    /// When we first heard of them.
+    pub created_at: Timestamp,
+    /// For interviewers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interviewer: Option<InterviewerProfile>,
+    /// The `updated_at` of the newest Clerk webhook. What `user/sync` sends is provisional until there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clerk_updated_at: Option<Timestamp>,
+    /// When the account was deleted; such a person is never revived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted_at: Option<Timestamp>,
+    /// How often it was written; 0 where it is not stored yet.
+    pub version: u64,
+}
+
+/// Why a person may not do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UserError {
+    /// They have to choose a role first.
+    #[error("choose a role first: POST /api/onboarding")]
+    OnboardingRequired,
+    /// Another role than theirs is needed.
+    #[error("this needs another role")]
+    Forbidden,
+    /// Their account was deleted.
+    #[error("this account was deleted")]
+    Deleted,
+    /// They have another role already.
+    #[error("a role was chosen before; it cannot be changed")]
+    AlreadyOnboarded,
+    /// An admin acts as them; such a session may only read.
+    #[error("a session that impersonates a user may only read")]
+    Impersonated,
+    /// Verified interviewers need no further verification.
+    #[error("this interviewer is verified already")]
+    AlreadyVerified,
+    /// An admin decides on something that was not submitted.
+    #[error("no verification was submitted")]
+    NotSubmitted,
+}
+
+impl Problem for UserError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::OnboardingRequired | Self::Forbidden | Self::Deleted | Self::Impersonated => Kind::Forbidden,
+            Self::AlreadyOnboarded | Self::AlreadyVerified | Self::NotSubmitted => Kind::Conflict,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::OnboardingRequired => "onboarding_required",
+            Self::Forbidden | Self::Impersonated => "forbidden",
+            Self::Deleted => "account_deleted",
+            Self::AlreadyOnboarded => "already_onboarded",
+            Self::AlreadyVerified => "already_verified",
+            Self::NotSubmitted => "verification_not_submitted",
+        }
+    }
+}
+
+/// What Clerk knows about a person, or the browser says provisionally.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// What to call them.
+    pub name: Option<String>,
+    /// Their main address.
+    pub email: Option<String>,
+    /// Their picture.
+    pub image_url: Option<String>,
+}
+
+impl Identity {
+    /// Checks the bounds of what a browser sends.
+    pub fn check(&self) -> Result<(), ValidationError> {
+        let mut checks = Checks::new();
+        if let Some(name) = &self.name {
+            checks.length("name", name, 1, 100);
+            checks.require(!name.chars().any(char::is_control), "name", "must not have control characters");
+        }
+        if let Some(email) = &self.email {
+            let plausible = email
+                .split_once('@')
+                .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'));
+            let printable = !email.chars().any(|c| c.is_whitespace() || c.is_control());
+            checks.require(plausible && printable && email.len() <= 254, "email", "must be an e-mail address");
+        }
+        if let Some(url) = &self.image_url {
+            let printable = !url.chars().any(|c| c.is_whitespace() || c.is_control());
+            let ok = url.starts_with("https://") && url.len() <= 2048 && printable;
+            checks.require(ok, "imageUrl", "must be an https address of at most 2048 characters");
+        }
+        checks.finish()
+    }
+}
+
+impl User {
+    /// A person we hear of for the first time.
+    pub fn new(user_id: UserId, now: Timestamp) -> Self {
+        Self {
+            user_id,
+            role: Role::Unassigned,
+            name: None,
+            email: None,
+            image_url: None,
+            timezone: "UTC".to_owned(),
+            created_at: now,
+            interviewer: None,
+            clerk_updated_at: None,
+            deleted_at: None,
+            version: 0,
+        }
+    }
+
+    /// Whether candidates can find and book this person.
+    pub fn listed(&self) -> bool {
+        self.deleted_at.is_none()
+            && self
+                .interviewer
+                .as_ref()
+                .is_some_and(|i| i.accepting_bookings && i.verification == Verification::Verified)
+    }
+
+    /// Takes what the browser says, unless Clerk's own word is stored.
+    pub fn sync(&self, identity: Identity, is_admin: bool) -> Result<Self, UserError> {
+        if self.deleted_at.is_some() {
+            return Err(UserError::Deleted);
+        }
+        let mut user = self.clone();
+        if self.clerk_updated_at.is_none() {
+            user.take(identity);
+        }
+        if is_admin {
+            user.role = Role::Admin;
+        }
+        Ok(user)
+    }
+
+    /// Takes Clerk's word where it is newer than what is stored. Nothing where it is old or the person is deleted.
+    pub fn take_clerk_word(&self, identity: Identity, updated_at: Timestamp) -> Option<Self> {
+        let is_old = self.clerk_updated_at.is_some_and(|known| known >= updated_at);
+        if self.deleted_at.is_some() || is_old {
+            return None;
+        }
+        let mut user = self.clone();
+        (user.name, user.email, user.image_url) = (None, None, None);
+        user.take(identity);
+        user.name = user.name.or_else(|| self.name.clone());
+        user.clerk_updated_at = Some(updated_at);
+        Some(user)
+    }
+
+    fn take(&mut self, identity: Identity) {
+        self.name = identity.name.or(self.name.take());
+        self.email = identity.email.or(self.email.take());
+        self.image_url = identity.image_url.or(self.image_url.take());
+    }
+
+    /// Leaves a tombstone: personal data is gone, the id stays so that nothing revives it.
+    pub fn tombstone(&self, now: Timestamp) -> Self {
+        let mut user = Self::new(self.user_id.clone(), self.created_at);
+        user.role = self.role;
+        user.version = self.version;
+        user.clerk_updated_at = self.clerk_updated_at;
+        user.deleted_at = Some(self.deleted_at.unwrap_or(now));
+        user
+    }
+
+    /// Chooses a role, once. The same role again changes nothing.
+    pub fn onboard(&self, choice: RoleChoice) -> Result<Option<Self>, UserError> {
+        if self.deleted_at.is_some() {
+            return Err(UserError::Deleted);
+        }
+        let wanted = match choice {
+            RoleChoice::Interviewee => Role::Interviewee,
+            RoleChoice::Interviewer { .. } => Role::Interviewer,
+        };
+        match self.role {
+            Role::Unassigned => {}
+            role if role == wanted => return Ok(None),
+            _ => return Err(UserError::AlreadyOnboarded),
+        }
+        let mut user = self.clone();
+        user.role = wanted;
+        if let RoleChoice::Interviewer { profile, timezone } = choice {
+            user.interviewer = Some(*profile);
+            user.timezone = timezone;
+        }
+        Ok(Some(user))
+    }
+
+    /// Asks for verification.
+    pub fn submit_verification(&self) -> Result<Self, UserError> {
+        let profile = self.interviewer.as_ref().ok_or(UserError::Forbidden)?;
+        if profile.verification == Verification::Verified {
+            return Err(UserError::AlreadyVerified);
+        }
+        Ok(self.with_verification(Verification::Submitted))
+    }
+
+    /// Decides on a submitted verification. The same decision again changes nothing.
+    pub fn decide_verification(&self, decision: Verification) -> Result<Option<Self>, UserError> {
+        let profile = self.interviewer.as_ref().ok_or(UserError::NotSubmitted)?;
+        match profile.verification {
+            current if current == decision => Ok(None),
+            Verification::None => Err(UserError::NotSubmitted),
+            _ => Ok(Some(self.with_verification(decision))),
+        }
+    }
+
+    fn with_verification(&self, verification: Verification) -> Self {
+        let mut user = self.clone();
+        if let Some(profile) = &mut user.interviewer {
+            profile.verification = verification;
+        }
+        user
+    }
+}
+
+/// The role a person chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleChoice {
+    /// To be interviewed.
+    Interviewee,
+    /// To interview.
+    Interviewer {
+        /// What candidates will see.
+        profile: Box<InterviewerProfile>,
+        /// Their IANA time zone.
+        timezone: String,
+    },
+}
+
+/// Refuses what is not the name of an IANA time zone, such as an offset or a POSIX rule.
+pub fn check_timezone(field: &str, name: &str) -> Result<(), ValidationError> {
+    let known = name.len() <= 64 && TimeZone::get(name).is_ok_and(|zone| zone.iana_name() == Some(name));
+    if known { Ok(()) } else { Err(ValidationError::field(field, "must be the name of an IANA time zone")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+    fn profile() -> InterviewerProfile {
+        InterviewerProfile {
+            title: "Engineer".into(),
+            company: "Acme".into(),
+            years_exp: 9,
+            bio: "Builds things.".into(),
+            categories: vec![Category::Backend],
+            credit_rate: 20,
+            accepting_bookings: true,
+            verification: Verification::None,
+            rating_sum: 0,
+            review_count: 0,
+        }
+    }
+    fn user() -> User {
+        User::new("user_1".parse().unwrap(), at("2026-11-20T10:00:00Z"))
+    }
+    fn named(name: &str) -> Identity {
+        Identity { name: Some(name.into()), ..Identity::default() }
+    }
+
+    #[test]
+    fn clerk_wins_over_the_browser_and_newer_over_older() {
+        let synced = user().sync(named("Browser"), false).unwrap();
+        assert_eq!(synced.name.as_deref(), Some("Browser"));
+        let told = synced.take_clerk_word(named("Clerk"), at("2026-11-20T10:00:00Z")).unwrap();
+        assert_eq!(told.sync(named("Browser"), false).unwrap().name.as_deref(), Some("Clerk"));
+        assert_eq!(told.take_clerk_word(named("Old"), at("2026-11-19T10:00:00Z")), None);
+        assert_eq!(told.take_clerk_word(named("Again"), at("2026-11-20T10:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_tombstone_keeps_no_personal_data_and_is_never_revived() {
+        let grave = user().sync(named("Zoe"), false).unwrap().tombstone(at("2026-11-21T10:00:00Z"));
+        assert_eq!((grave.name.as_deref(), grave.email.as_deref()), (None, None));
+        assert_eq!(grave.take_clerk_word(named("Zoe"), at("2027-01-01T00:00:00Z")), None);
+        assert_eq!(grave.sync(named("Zoe"), false), Err(UserError::Deleted));
+        assert_eq!(grave.onboard(RoleChoice::Interviewee), Err(UserError::Deleted));
+    }
+
+    #[test]
+    fn a_role_is_chosen_once() {
+        let candidate = user().onboard(RoleChoice::Interviewee).unwrap().unwrap();
+        assert_eq!(candidate.onboard(RoleChoice::Interviewee), Ok(None));
+        let interviewer = RoleChoice::Interviewer { profile: Box::new(profile()), timezone: "UTC".into() };
+        assert_eq!(candidate.onboard(interviewer), Err(UserError::AlreadyOnboarded));
+    }
+
+    #[test]
+    fn only_verified_interviewers_who_accept_bookings_are_listed() {
+        let choice = RoleChoice::Interviewer { profile: Box::new(profile()), timezone: "UTC".into() };
+        let new = user().onboard(choice).unwrap().unwrap();
+        assert!(!new.listed());
+        assert_eq!(new.decide_verification(Verification::Verified), Err(UserError::NotSubmitted));
+        let submitted = new.submit_verification().unwrap();
+        assert!(!submitted.listed());
+        let verified = submitted.decide_verification(Verification::Verified).unwrap().unwrap();
+        assert!(verified.listed());
+        assert_eq!(verified.decide_verification(Verification::Verified), Ok(None));
+        assert_eq!(verified.submit_verification(), Err(UserError::AlreadyVerified));
+        assert!(!verified.tombstone(at("2026-11-21T10:00:00Z")).listed());
+    }
+
+    #[test]
+    fn a_profile_keeps_to_its_bounds() {
+        assert!(profile().check().is_ok());
+        let refused = |change: fn(&mut InterviewerProfile), field: &str| {
+            let mut p = profile();
+            change(&mut p);
+            let error = p.check().unwrap_err();
+            assert_eq!(error.0.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), [field]);
+        };
+        refused(|p| p.title = String::new(), "title");
+        refused(|p| p.bio = "x".repeat(4001), "bio");
+        refused(|p| p.credit_rate = 0, "creditRate");
+        refused(|p| p.credit_rate = 10_001, "creditRate");
+        refused(|p| p.categories.clear(), "categories");
+        refused(|p| p.categories = vec![Category::Dsa, Category::Dsa], "categories");
+    }
+
+    #[test]
+    fn a_rating_is_a_mean_to_two_decimals() {
+        let rated = |sum, count| InterviewerProfile { rating_sum: sum, review_count: count, ..profile() }.rating();
+        assert_eq!(rated(0, 0), None);
+        assert_eq!(rated(14, 3), Some(4.67));
+        assert_eq!(rated(5, 1), Some(5.0));
+    }
+
+    #[test]
+    fn only_iana_names_are_time_zones() {
+        for name in ["Europe/Berlin", "UTC", "Asia/Kathmandu"] {
+            assert!(check_timezone("timezone", name).is_ok(), "{name} was refused");
+        }
+        for name in ["", "+02:00", "EST5EDT4", "Mars/Base", "europe/berlin", "../etc/passwd"] {
+            assert!(check_timezone("timezone", name).is_err(), "{name} was taken");
+        }
+    }
+}

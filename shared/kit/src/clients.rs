@@ -1,0 +1,57 @@
+//! Provider clients, made from the configuration and the provider's secret when they are needed.
+
+use providers::gemini::GeminiClient;
+use providers::stream::StreamClient;
+use providers::{BaseUrl, Secret};
+
+use crate::App;
+use crate::config::ConfigError;
+use crate::error::Error;
+use crate::secrets::{Provider, ProviderSecret};
+
+/// Stream, and what its tokens are made with.
+#[derive(Clone)]
+pub struct Stream {
+    /// Its REST API.
+    pub client: StreamClient,
+    /// The key that browsers name.
+    pub api_key: String,
+    /// What signs call tokens.
+    pub api_secret: Secret,
+}
+
+impl App {
+    /// Stream, with the secret as it is cached.
+    pub async fn stream(&self) -> Result<Stream, Error> {
+        let secret = self.secrets.get(Provider::Stream, self.now()).await?;
+        self.stream_with(&secret)
+    }
+
+    /// Stream with the secret read again, after the cached one was refused; none where it was read a moment ago.
+    pub async fn stream_reread(&self) -> Result<Option<Stream>, Error> {
+        match self.secrets.reread(Provider::Stream, self.now()).await? {
+            Some(secret) => self.stream_with(&secret).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn stream_with(&self, secret: &ProviderSecret) -> Result<Stream, Error> {
+        let (api_key, api_secret) = (secret.first("apiKey")?, secret.first("apiSecret")?);
+        let base = self.base_url("STREAM_BASE_URL", &self.config.stream_base_url)?;
+        let client = StreamClient::new(self.http.clone(), base, api_key.expose(), &api_secret);
+        Ok(Stream { client, api_key: api_key.expose().to_owned(), api_secret })
+    }
+
+    /// Gemini, with the key as it is cached.
+    pub async fn gemini(&self) -> Result<GeminiClient, Error> {
+        let secret = self.secrets.get(Provider::Gemini, self.now()).await?;
+        let base = self.base_url("GEMINI_BASE_URL", &self.config.gemini_base_url)?;
+        let invalid = |e: providers::UrlError| ConfigError::Invalid { name: "GEMINI_BASE_URL", problem: e.to_string() };
+        Ok(GeminiClient::new(self.http.clone(), base, secret.first("apiKey")?).map_err(invalid)?)
+    }
+
+    fn base_url(&self, name: &'static str, url: &str) -> Result<BaseUrl, ConfigError> {
+        BaseUrl::parse(url, self.config.reach())
+            .map_err(|e| ConfigError::Invalid { name, problem: e.to_string() })
+    }
+}

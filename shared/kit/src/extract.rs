@@ -1,0 +1,108 @@
+//! Extractors whose refusals are problem+json with the member that was refused.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use bytes::Bytes;
+use domain::problem::ValidationError;
+use http::request::Parts;
+use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::App;
+use crate::error::{Error, RequestError, not_found};
+
+/// The largest body of an API request (api.md, "Conventions").
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Reads a body of at most `limit` bytes.
+pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Error> {
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(RequestError::TooLarge(limit).into()),
+        Err(error) => Err(RequestError::NotJson(error.to_string()).into()),
+    }
+}
+
+/// A request's body, as `Write` parses it.
+pub trait RequestBody: DeserializeOwned {
+    /// Whether no body at all means an object without members.
+    const MAY_BE_EMPTY: bool = false;
+}
+
+/// No body, or an empty object.
+#[derive(Debug, Clone, Copy, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NoBody {}
+
+impl RequestBody for NoBody {
+    const MAY_BE_EMPTY: bool = true;
+}
+
+/// Parses JSON: 400 where it is none, 422 with the member's name where a value is refused.
+pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.inner();
+        if inner.is_data() {
+            let message = without_position(inner);
+            let field = if path == "." { quoted(&message).unwrap_or_default() } else { path };
+            Error::from(ValidationError::field(field, message))
+        } else {
+            RequestError::NotJson(without_position(inner)).into()
+        }
+    })?;
+    deserializer.end().map_err(|e| RequestError::NotJson(without_position(&e)))?;
+    Ok(value)
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}
+
+/// The first `name` in backticks: serde names missing and unknown members so.
+fn quoted(message: &str) -> Option<String> {
+    message.split('`').nth(1).map(str::to_owned)
+}
+
+/// A JSON body without anything around it, for routes that are not a [`crate::Write`].
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
+    type Rejection = Error;
+    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
+        parse_json(&read_body(request, MAX_BODY_BYTES).await?).map(Json)
+    }
+}
+
+/// The parameters of the path. What cannot be an id of ours does not exist: 404.
+#[derive(Debug)]
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Path<T> {
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let found = axum::extract::Path::<T>::from_request_parts(parts, app).await;
+        found.map(|axum::extract::Path(value)| Self(value)).map_err(|_| not_found("thing"))
+    }
+}
+
+/// The parameters of the query.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
+    type Rejection = Error;
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
+        let found = axum::extract::Query::<T>::from_request_parts(parts, app).await;
+        found.map(|axum::extract::Query(value)| Self(value)).map_err(|rejection| {
+            let text = rejection.body_text();
+            let message = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
+            let (field, message) = message.split_once(": ").unwrap_or(("query", message));
+            let field = if field.contains(' ') { quoted(field).unwrap_or_else(|| "query".into()) } else { field.into() };
+            let field = if field == "query" { quoted(message).unwrap_or(field) } else { field };
+            ValidationError::field(field, message).into()
+        })
+    }
+}

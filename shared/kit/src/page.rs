@@ -1,0 +1,22 @@
+//! Lists: `?limit=` and `?cursor=` in, `items` and `nextCursor` out.
+
+use domain::problem::ValidationError;
+use serde::Serialize;
+
+/// One page of a list.
+#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct List<T> {
+    /// What is on this page.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next_cursor: Option<String>,
+}
+
+/// The page size a caller asks for: 1 to 100, 20 where they say nothing.
+pub fn limit(asked: Option<u32>) -> Result<usize, ValidationError> {
+    match asked.unwrap_or(20) {
+        limit @ 1..=100 => Ok(limit as usize),
+        _ => Err(ValidationError::field("limit", "must be from 1 to 100")),
+    }
+}

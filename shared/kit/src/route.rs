@@ -1,0 +1,206 @@
+//! A route: its path, method, permission and contract, written once. The binary serves it, `openapi.json` describes it,
+//! and tests compare it with the template.
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, on};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::App;
+use crate::secrets::Provider;
+
+/// Who may call a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// Anyone, without a token.
+    Anyone,
+    /// A provider, by a signature over the body.
+    Signed,
+    /// Anybody who is signed in.
+    SignedIn,
+    /// Anybody with a role.
+    Onboarded,
+    /// Candidates.
+    Interviewee,
+    /// Interviewers.
+    Interviewer,
+    /// Candidates and interviewers.
+    Participant,
+    /// The two parties of a booking.
+    Parties,
+    /// The two parties of a booking, and admins.
+    PartiesOrAdmin,
+    /// Admins.
+    Admin,
+}
+
+impl Who {
+    /// As it is said in the documentation.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Signed => "the provider, by its signature",
+            Self::SignedIn => "anybody who is signed in",
+            Self::Onboarded => "anybody with a role",
+            Self::Interviewee => "candidates",
+            Self::Interviewer => "interviewers",
+            Self::Participant => "candidates and interviewers",
+            Self::Parties => "the two parties of the booking",
+            Self::PartiesOrAdmin => "the two parties of the booking, and admins",
+            Self::Admin => "admins",
+        }
+    }
+
+    /// Whether a session token is needed.
+    pub fn needs_token(self) -> bool {
+        !matches!(self, Self::Anyone | Self::Signed)
+    }
+}
+
+/// Makes a schema when the document is generated; Lambdas never call it.
+pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
+
+/// One route of the API.
+#[derive(Clone)]
+pub struct Route {
+    /// Its operation id: also the name of its file, function and binary.
+    pub name: &'static str,
+    /// GET, POST, PATCH or DELETE.
+    pub method: &'static str,
+    /// Its path, with parameters in braces.
+    pub path: &'static str,
+    /// Who may call it.
+    pub who: Who,
+    /// What it does, for people.
+    pub about: &'static str,
+    /// The body it takes.
+    pub body: Option<SchemaOf>,
+    /// The query parameters it takes.
+    pub query: Option<SchemaOf>,
+    /// The status of success.
+    pub status: u16,
+    /// What it answers; none where that is not JSON.
+    pub answer: Option<SchemaOf>,
+    /// The codes of its own refusals, beside those that every route of its kind has.
+    pub refusals: &'static [(u16, &'static str)],
+    /// Whether it takes an idempotency key.
+    pub idempotent: bool,
+    /// Whose secrets it reads.
+    pub needs: &'static [Provider],
+    /// Whether it uses the table, so that start-up opens the connection.
+    pub uses_table: bool,
+    handler: MethodRouter<App>,
+}
+
+impl Route {
+    fn new<H: Handler<T, App>, T: 'static>(
+        name: &'static str,
+        method: (&'static str, MethodFilter),
+        path: &'static str,
+        who: Who,
+        handler: H,
+    ) -> Self {
+        Self {
+            name,
+            method: method.0,
+            path,
+            who,
+            about: "",
+            body: None,
+            query: None,
+            status: 200,
+            answer: None,
+            refusals: &[],
+            idempotent: false,
+            needs: &[],
+            uses_table: true,
+            handler: on(method.1, handler),
+        }
+    }
+
+    /// A route that reads.
+    pub fn get<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {
+        Self::new(name, ("GET", MethodFilter::GET), path, who, handler)
+    }
+    /// A route that changes something.
+    pub fn post<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {
+        Self::new(name, ("POST", MethodFilter::POST), path, who, handler)
+    }
+    /// A route that changes some members.
+    pub fn patch<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {
+        Self::new(name, ("PATCH", MethodFilter::PATCH), path, who, handler)
+    }
+    /// A route that removes something.
+    pub fn delete<H: Handler<T, App>, T: 'static>(
+        name: &'static str,
+        path: &'static str,
+        who: Who,
+        handler: H,
+    ) -> Self {
+        Self::new(name, ("DELETE", MethodFilter::DELETE), path, who, handler)
+    }
+
+    /// Says what it does.
+    #[must_use]
+    pub fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
+    }
+    /// Takes this body.
+    #[must_use]
+    pub fn body<T: JsonSchema>(self) -> Self {
+        Self { body: Some(|g| g.subschema_for::<T>()), ..self }
+    }
+    /// Takes these query parameters.
+    #[must_use]
+    pub fn query<T: JsonSchema>(self) -> Self {
+        Self { query: Some(|g| g.root_schema_for::<T>()), ..self }
+    }
+    /// Answers with this.
+    #[must_use]
+    pub fn answers<T: JsonSchema>(self, status: u16) -> Self {
+        Self { status, answer: Some(|g| g.subschema_for::<T>()), ..self }
+    }
+    /// Answers with this status and nothing else.
+    #[must_use]
+    pub fn answers_empty(self, status: u16) -> Self {
+        Self { status, ..self }
+    }
+    /// Refuses with these codes, beside the common ones.
+    #[must_use]
+    pub fn refuses(self, refusals: &'static [(u16, &'static str)]) -> Self {
+        Self { refusals, ..self }
+    }
+    /// Takes an idempotency key.
+    #[must_use]
+    pub fn idempotent(self) -> Self {
+        Self { idempotent: true, ..self }
+    }
+    /// Reads the secrets of these providers.
+    #[must_use]
+    pub fn needs(self, needs: &'static [Provider]) -> Self {
+        Self { needs, ..self }
+    }
+    /// Does not use the table.
+    #[must_use]
+    pub fn without_table(self) -> Self {
+        Self { uses_table: false, ..self }
+    }
+
+    /// A router that serves this route, and nothing else, for `app`.
+    pub fn router(&self, app: App) -> Router {
+        router(std::slice::from_ref(self), app)
+    }
+}
+
+/// A router that serves these routes for `app`, as each of them is served by its own Lambda.
+pub fn router(routes: &[Route], app: App) -> Router {
+    let mut router = Router::new();
+    for route in routes {
+        let mut handler = route.handler.clone();
+        if route.who.needs_token() {
+            handler = handler.layer(axum::middleware::from_fn_with_state(app.clone(), crate::callers::authenticate));
+        }
+        router = router.route(route.path, handler);
+    }
+    crate::serve::finish(router, app)
+}

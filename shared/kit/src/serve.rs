@@ -1,0 +1,151 @@
+//! Running a Lambda. None of this is generic over the handler: it is compiled once, here, and not into every binary.
+
+use std::process::ExitCode;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, header};
+use lambda_http::request::RequestContext;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::Value;
+use tracing::Instrument;
+
+use crate::error::{Error, Refusal, RequestError};
+use crate::route::Route;
+use crate::worker::Worker;
+use crate::{App, BoxFuture, telemetry};
+
+/// Serves one route as a Lambda behind API Gateway.
+pub fn serve_http(route: Route) -> ExitCode {
+    start(move |app| {
+        Box::pin(async move {
+            if route.uses_table {
+                warm(&app).await;
+            }
+            lambda_http::run(route.router(app)).await
+        })
+    })
+}
+
+/// Works off one queue as a Lambda.
+pub fn serve_queue(worker: Worker) -> ExitCode {
+    start(move |app| {
+        Box::pin(async move {
+            warm(&app).await;
+            let handler = service_fn(move |event: LambdaEvent<Value>| {
+                let app = app.clone();
+                async move { crate::worker::run(&app, worker, event.payload).await.map_err(report) }
+            });
+            lambda_runtime::run(handler).await
+        })
+    })
+}
+
+/// A Lambda over any other event: the table's stream, or a schedule.
+pub type EventHandler = fn(App, Value) -> BoxFuture<'static, Result<Value, Error>>;
+
+/// Runs `handler` for each event as a Lambda.
+pub fn serve_event(handler: EventHandler) -> ExitCode {
+    start(move |app| {
+        Box::pin(async move {
+            let handler = service_fn(move |event: LambdaEvent<Value>| {
+                let app = app.clone();
+                async move { handler(app, event.payload).await.map_err(report) }
+            });
+            lambda_runtime::run(handler).await
+        })
+    })
+}
+
+fn report(error: Error) -> lambda_runtime::Error {
+    match error {
+        Error::Refused(problem) => {
+            let text = crate::error::chain(problem.as_ref());
+            tracing::error!(error = text, "event failed");
+            lambda_runtime::Error::from(problem.code())
+        }
+        Error::Replayed(_) => lambda_runtime::Error::from("replayed"),
+    }
+}
+
+type Run = Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>;
+
+fn start(run: impl FnOnce(App) -> std::pin::Pin<Run>) -> ExitCode {
+    telemetry::start();
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async move {
+        // A missing value stops the function here, with a message that names it.
+        let app = App::from_env()?;
+        run(app).await
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "start-up failed");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn warm(app: &App) {
+    if let Err(error) = app.table.warm().await {
+        tracing::warn!(%error, "the connection to the table was not opened ahead of the first request");
+    }
+}
+
+/// Adds to `routes` what every answer has: a request id, refusals as problem+json, one log line.
+pub(crate) fn finish(routes: Router<App>, app: App) -> Router {
+    routes
+        .fallback(async || Error::from(RequestError::NotFound("address")))
+        .method_not_allowed_fallback(async || Error::from(RequestError::NoSuchMethod))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), around))
+        .with_state(app)
+}
+
+async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
+    let request_id = request_id(&request).unwrap_or_else(|| app.ids.unique(app.now()).to_string());
+    let (method, path) = (request.method().clone(), matched_path(&request));
+    let span = tracing::info_span!("request", request.id = request_id, user.id = tracing::field::Empty);
+    let began = app.now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let code = response.extensions().get::<Refusal>().map_or("", |r| r.0.code.as_str()).to_owned();
+    let duration_ms = app.now().as_millisecond() - began.as_millisecond();
+    span.in_scope(|| {
+        tracing::info!(http.method = %method, http.route = path, http.status = response.status().as_u16(),
+            outcome = code, duration.ms = duration_ms, "request answered");
+    });
+    if let Some(Refusal(mut body)) = response.extensions_mut().remove::<Refusal>() {
+        body.request_id.clone_from(&request_id);
+        let (mut parts, _) = response.into_parts();
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        parts.headers.remove(header::CONTENT_LENGTH);
+        let text = serde_json::to_string(&body).unwrap_or_default();
+        response = (parts, text).into_response();
+    }
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn request_id(request: &Request) -> Option<String> {
+    match request.extensions().get::<RequestContext>()? {
+        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
+        _ => None,
+    }
+}
+
+/// The route's pattern rather than the path: paths hold ids.
+fn matched_path(request: &Request) -> String {
+    let pattern = request.extensions().get::<axum::extract::MatchedPath>();
+    pattern.map_or_else(|| "unknown".to_owned(), |p| p.as_str().to_owned())
+}

@@ -1,0 +1,124 @@
+//! Workers: one function over one message of a queue. A failed message comes back after its back-off, at most five times,
+//! and then lies in the dead-letter queue.
+
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use domain::problem::{Kind, Problem};
+use serde_json::{Value, json};
+use store::outbox::Message;
+
+use crate::error::Error;
+use crate::{App, BoxFuture};
+
+/// How often a message is received before the queue sets it aside; `template.yaml` says the same.
+pub const MAX_RECEIVES: u32 = 5;
+/// The longest a message can be put off.
+const LONGEST_DELAY: Duration = Duration::from_hours(12);
+
+/// One message, and how often it has come.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// What to do.
+    pub message: Message,
+    /// 1 for the first time.
+    pub receive_count: u32,
+}
+
+impl Delivery {
+    /// Whether a failure now sets the message aside.
+    pub fn is_last(&self) -> bool {
+        self.receive_count >= MAX_RECEIVES
+    }
+}
+
+/// A message could not be dealt with now.
+#[derive(Debug)]
+pub struct Failure {
+    /// Why.
+    pub error: Error,
+    /// When to try again, where somebody has said so.
+    pub retry_after: Option<Duration>,
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), retry_after: None }
+    }
+}
+
+impl Failure {
+    /// Tries again after `delay`.
+    pub fn retry_after(error: impl Into<Error>, delay: Duration) -> Self {
+        Self { error: error.into(), retry_after: Some(delay) }
+    }
+}
+
+/// What a worker does with one message.
+pub type Worker = fn(App, Delivery) -> BoxFuture<'static, Result<(), Failure>>;
+
+/// A message that this code does not understand: from a newer version, or not ours.
+#[derive(Debug, thiserror::Error)]
+#[error("a message cannot be read: {0}")]
+struct Unreadable(String);
+
+impl Problem for Unreadable {
+    fn kind(&self) -> Kind {
+        Kind::Internal
+    }
+    fn code(&self) -> &'static str {
+        "internal"
+    }
+}
+
+/// How long a message waits before it is received for time `receive_count` + 1: 2, 6, 18, 54 … seconds.
+pub fn back_off(receive_count: u32) -> Duration {
+    Duration::from_secs(2 * 3_u64.pow(receive_count.saturating_sub(1).min(6)))
+}
+
+/// Runs `worker` over every message of an SQS event, and answers which of them failed.
+pub(crate) async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error> {
+    let event: SqsEvent = serde_json::from_value(event).map_err(|e| Unreadable(e.to_string()))?;
+    let mut failed = Vec::new();
+    for record in event.records {
+        let id = record.message_id.clone().unwrap_or_default();
+        if let Err(failure) = one(app, worker, &record).await {
+            let delay = failure.retry_after.unwrap_or_else(|| back_off(receives(&record))).min(LONGEST_DELAY);
+            tracing::warn!(message.id = id, retry.seconds = delay.as_secs(), error = %describe(&failure.error),
+                "message failed");
+            put_off(app, &record, delay).await;
+            failed.push(json!({ "itemIdentifier": id }));
+        }
+    }
+    Ok(json!({ "batchItemFailures": failed }))
+}
+
+fn describe(error: &Error) -> String {
+    match error {
+        Error::Refused(problem) => crate::error::chain(problem.as_ref()),
+        Error::Replayed(_) => "replayed".to_owned(),
+    }
+}
+
+fn receives(record: &SqsMessage) -> u32 {
+    record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1)
+}
+
+async fn one(app: &App, worker: Worker, record: &SqsMessage) -> Result<(), Failure> {
+    let body = record.body.as_deref().unwrap_or_default();
+    let message: Message = serde_json::from_str(body).map_err(|e| Unreadable(e.to_string()))?;
+    let delivery = Delivery { message, receive_count: receives(record) };
+    tracing::info!(outbox.id = delivery.message.outbox_id, receive.count = delivery.receive_count, "message received");
+    worker(app.clone(), delivery).await
+}
+
+/// Lets a failed message come back after `delay`. Where that cannot be said, the queue's own time-out applies.
+async fn put_off(app: &App, record: &SqsMessage, delay: Duration) {
+    let (Some(queue), Some(receipt)) = (&app.config.queue_url, &record.receipt_handle) else { return };
+    let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+    let change = app.sqs().change_message_visibility().queue_url(queue).receipt_handle(receipt);
+    if let Err(error) = change.visibility_timeout(seconds).send().await {
+        let error = aws_sdk_sqs::error::DisplayErrorContext(&error).to_string();
+        tracing::warn!(error, "a message could not be put off");
+    }
+}

@@ -1,0 +1,175 @@
+//! A request that changes something: who asks, under which idempotency key, and what.
+//!
+//! One attempt reads everything in one batch (the person, the rate bucket, the idempotency record and what the operation
+//! itself needs), decides, and commits everything in one transaction. The handler runs the attempt through
+//! [`App::retry`].
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
+use domain::problem::ValidationError;
+use domain::rate::{RateRule, TokenBucket};
+use domain::user::UserError;
+use http::StatusCode;
+use jiff::Timestamp;
+use providers::clerk::Session;
+use serde::Serialize;
+use store::{Items, Key, Tx, idempotency, keys, rate};
+
+use crate::App;
+use crate::callers::{Caller, SignedIn, effective};
+use crate::error::{Error, Fault};
+use crate::extract::{MAX_BODY_BYTES, RequestBody, parse_json, read_body};
+
+/// A request that changes something, by a caller of kind `C`, with body `B`.
+#[derive(Debug)]
+pub struct Write<C, B> {
+    /// What is asked for.
+    pub body: B,
+    session: Session,
+    idempotency: Option<(String, idempotency::Request)>,
+    caller: std::marker::PhantomData<fn() -> C>,
+}
+
+impl<C: Caller, B: RequestBody> FromRequest<App> for Write<C, B> {
+    type Rejection = Error;
+    async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
+        let (mut parts, body) = request.into_parts();
+        let SignedIn(session) = SignedIn::from_request_parts(&mut parts, app).await?;
+        if session.impersonator.is_some() {
+            return Err(UserError::Impersonated.into());
+        }
+        let key = idempotency_key(&parts.headers)?;
+        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+        let bytes = read_body(Request::from_parts(parts, body), MAX_BODY_BYTES).await?;
+        let body = if bytes.is_empty() && B::MAY_BE_EMPTY { parse_json(b"{}")? } else { parse_json(&bytes)? };
+        let idempotency = key.map(|key| {
+            let sha256 = sha256_hex(&bytes);
+            let request = idempotency::Request::new(&session.user_id, method.as_str(), &path, &key, sha256);
+            (key, request)
+        });
+        Ok(Self { body, session, idempotency, caller: std::marker::PhantomData })
+    }
+}
+
+/// The SHA-256 of `bytes`, hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    hex::encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes))
+}
+
+fn idempotency_key(headers: &http::HeaderMap) -> Result<Option<String>, ValidationError> {
+    let refused = || ValidationError::field("Idempotency-Key", "must be 1 to 255 visible ASCII characters, once");
+    let mut values = headers.get_all("idempotency-key").iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let text = value.to_str().map_err(|_| refused())?;
+    let visible = text.bytes().all(|b| b.is_ascii_graphic());
+    if text.is_empty() || text.len() > 255 || !visible || values.next().is_some() {
+        return Err(refused());
+    }
+    Ok(Some(text.to_owned()))
+}
+
+impl<C: Caller, B> Write<C, B> {
+    /// The person who asks, not yet admitted.
+    pub fn user_id(&self) -> &domain::ids::UserId {
+        &self.session.user_id
+    }
+
+    /// The idempotency key, if one was sent.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.idempotency.as_ref().map(|(key, _)| key.as_str())
+    }
+
+    /// Reads what this attempt needs, in one round trip, and admits the caller. Refuses, in this order: who may not do
+    /// this, a repeat (by answering as before), and who does it too often.
+    pub async fn begin(&self, app: &App, rule: RateRule, more: &[Key]) -> Result<Begun<C>, Error> {
+        let user_id = &self.session.user_id;
+        let mut wanted = vec![keys::profile(user_id), keys::rate(rule, user_id)];
+        wanted.extend(self.idempotency.iter().map(|(_, request)| request.key().clone()));
+        wanted.extend_from_slice(more);
+        let items = app.table.batch_get(&wanted).await?;
+        let now = app.now();
+        let user = effective(items.get(&wanted[0])?, &app.config);
+        let caller = C::admit(&self.session, user)?;
+        if let Some((_, request)) = &self.idempotency
+            && let Some(answer) = request.answer(&items, now)??
+        {
+            return Err(Error::Replayed(answer));
+        }
+        let bucket = if caller.is_admin() {
+            None
+        } else {
+            let mut bucket = rate::bucket(&items, rule, user_id, now)?;
+            bucket.take(rule, now)?;
+            Some((rule, bucket))
+        };
+        let idempotency = self.idempotency.as_ref().map(|(_, request)| request.clone());
+        Ok(Begun { caller, items, now, user_id: user_id.clone(), bucket, idempotency })
+    }
+}
+
+/// An attempt whose reads are done.
+#[derive(Debug)]
+pub struct Begun<C> {
+    /// Who asks.
+    pub caller: C,
+    /// What was read.
+    pub items: Items,
+    /// The instant of this attempt.
+    pub now: Timestamp,
+    user_id: domain::ids::UserId,
+    bucket: Option<(RateRule, TokenBucket)>,
+    idempotency: Option<idempotency::Request>,
+}
+
+impl<C> Begun<C> {
+    /// Commits the change together with the rate token and the idempotency record, and answers with `view`.
+    pub async fn commit(
+        self,
+        app: &App,
+        mut tx: Tx,
+        status: StatusCode,
+        view: &impl Serialize,
+    ) -> Result<Response, Error> {
+        let body = encode(view)?;
+        self.take_token(&mut tx)?;
+        if let Some(request) = &self.idempotency {
+            request.remember(&mut tx, status.as_u16(), &body, self.now)?;
+        }
+        tx.commit(&app.table).await?;
+        Ok(json(status, body))
+    }
+
+    /// Commits a change that has nothing to show: 204.
+    pub async fn commit_empty(self, app: &App, mut tx: Tx) -> Result<Response, Error> {
+        self.take_token(&mut tx)?;
+        tx.commit(&app.table).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    }
+
+    /// Takes the rate token before a provider is called, for routes that write nothing.
+    pub async fn take_rate_token(&self, app: &App) -> Result<(), Error> {
+        let mut tx = Tx::new();
+        self.take_token(&mut tx)?;
+        Ok(tx.commit(&app.table).await?)
+    }
+
+    fn take_token(&self, tx: &mut Tx) -> Result<(), Error> {
+        if let Some((rule, bucket)) = &self.bucket {
+            rate::write(tx, *rule, &self.user_id, bucket)?;
+        }
+        Ok(())
+    }
+}
+
+fn encode(view: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(view).map_err(|e| Fault(format!("an answer cannot be encoded: {e}")).into())
+}
+
+fn json(status: StatusCode, body: String) -> Response {
+    (status, [("content-type", "application/json")], body).into_response()
+}
+
+/// An answer that needs no write.
+pub fn answer(status: StatusCode, view: &impl Serialize) -> Result<Response, Error> {
+    Ok(json(status, encode(view)?))
+}

@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+use std::pin::Pin;
+
+pub mod clerk;
+pub mod download;
+pub mod gemini;
+pub mod http;
+mod mac;
+pub mod secret;
+pub mod stream;
+
+#[cfg(test)]
+mod test_server;
+
+pub use http::{BaseUrl, Http, NoAnswer, Reach, UrlError};
+pub use secret::Secret;
+
+/// A future behind a pointer, so that the code of a client is compiled once, here, and not into each Lambda.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

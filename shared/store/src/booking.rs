@@ -1,0 +1,359 @@
+//! Bookings and what belongs to them: call, attendance, feedback, review.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::booking::{Booking, Party};
+use domain::feedback::FeedbackRecord;
+use domain::ids::{BookingId, UserId};
+use domain::ledger::utc_month;
+use domain::problem::ValidationError;
+use domain::settlement::{Attendance, CallSession, Visit};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::item::Item;
+use crate::media::digest;
+use crate::{BoxFuture, Key, Page, Query, Table, Tx, cursor, keys};
+
+/// A booking, if there is one.
+pub fn get(table: &Table, id: BookingId) -> BoxFuture<'_, Result<Option<Booking>, StoreError>> {
+    Box::pin(async move { table.get(&keys::booking(id)).await })
+}
+
+fn item(booking: &Booking) -> Result<Item, StoreError> {
+    let by_start = keys::by_start(booking.start_time, booking.booking_id);
+    let item = Item::new(keys::booking(booking.booking_id), "Booking", booking)?;
+    Ok(item
+        .index1(keys::candidate_bookings(&booking.interviewee_id), by_start.clone())
+        .index2(keys::interviewer_bookings(&booking.interviewer_id), by_start))
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Pointer {
+    booking_id: BookingId,
+}
+
+/// Writes a new booking, its row in the list of all, and the row by which the sweep finds it.
+pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
+    let pointer = Pointer { booking_id: booking.booking_id };
+    tx.create(item(&Booking { version: 1, ..booking.clone() })?);
+    let month = utc_month(booking.created_at);
+    tx.create(Item::new(keys::booking_row(&month, booking.booking_id), "BookingRow", &pointer)?);
+    tx.create(Item::new(keys::due(booking.due_at(), booking.booking_id), "Due", &pointer)?);
+    Ok(())
+}
+
+/// Writes a changed booking over the version it was read at. Once it is settled the sweep need not find it any more.
+pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), StoreError> {
+    tx.replace(item(&Booking { version: before.version + 1, ..after.clone() })?, before.version);
+    if before.is_scheduled() && !after.is_scheduled() {
+        tx.delete(keys::due(before.due_at(), before.booking_id));
+    }
+    Ok(())
+}
+
+/// Which of a person's bookings are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that have not ended, soonest first.
+    Upcoming,
+    /// Those that have ended, latest first.
+    Past,
+}
+
+/// No session is longer than this.
+const LONGEST_SESSION: SignedDuration = SignedDuration::from_mins(90);
+
+/// One page of a person's bookings by start, and the cursor of the next.
+pub async fn of_person(
+    table: &Table,
+    person: &UserId,
+    side: Party,
+    scope: Scope,
+    now: Timestamp,
+    limit: usize,
+    after: Option<BookingPlace>,
+) -> Result<(Vec<Booking>, Option<String>), StoreError> {
+    let (index, partition) = match side {
+        Party::Interviewee => ("gsi1", keys::candidate_bookings(person)),
+        Party::Interviewer => ("gsi2", keys::interviewer_bookings(person)),
+    };
+    let query = Query::index(index, partition).limit(limit);
+    // The index knows starts. What began within the longest session may have ended or not: that is looked at one by one.
+    let doubtful_from = format!("{:.0}", now - LONGEST_SESSION);
+    let query = match scope {
+        Scope::Upcoming => query.between(doubtful_from, "9"),
+        Scope::Past => query.between("0", format!("{now:.0}~")).newest_first(),
+    };
+    let query = match &after {
+        Some(place) => query.after(&place.key, Some(&place.sort)),
+        None => query,
+    };
+    let page: Page<Booking> = table.query(query).await?;
+    let next = page.next.and_then(|position| position.index_sort);
+    let wanted = |b: &Booking| (b.end_time > now) == (scope == Scope::Upcoming);
+    Ok((page.items.into_iter().filter(wanted).collect(), next.map(|sort| cursor::encode(&sort))))
+}
+
+/// A place in a list of bookings by start.
+#[derive(Debug, Clone)]
+pub struct BookingPlace {
+    key: Key,
+    sort: String,
+}
+
+/// The place that a cursor of [`of_person`] stands for.
+pub fn place(text: &str) -> Result<BookingPlace, ValidationError> {
+    let sort = cursor::decode(text)?;
+    let (start, id) = sort.split_once('#').ok_or_else(cursor::invalid)?;
+    start.parse::<Timestamp>().map_err(|_| cursor::invalid())?;
+    let id: BookingId = id.parse().map_err(|_| cursor::invalid())?;
+    Ok(BookingPlace { key: keys::booking(id), sort: sort.clone() })
+}
+
+/// All bookings of a person that begin after `now` and are still scheduled: what a deleted account leaves behind.
+pub async fn coming(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
+    let mut found: Vec<Booking> = Vec::new();
+    for (index, partition) in [("gsi1", keys::candidate_bookings(person)), ("gsi2", keys::interviewer_bookings(person))]
+    {
+        let query = Query::index(index, partition).between(format!("{now:.0}"), "9");
+        found.extend(table.query_all::<Booking>(query, 10_000).await?);
+    }
+    found.retain(Booking::is_scheduled);
+    Ok(found)
+}
+
+/// How many months without bookings one request looks through at most.
+const EMPTY_MONTHS_AT_MOST: usize = 24;
+
+/// A place in the list of all bookings: a month, and the last booking that was seen in it.
+#[derive(Debug, Clone)]
+pub struct MonthPlace {
+    month: String,
+    last: Option<BookingId>,
+}
+
+impl MonthPlace {
+    /// The newest booking.
+    pub fn newest(now: Timestamp) -> Self {
+        Self { month: utc_month(now), last: None }
+    }
+
+    /// The place that a cursor of [`all`] stands for.
+    pub fn parse(text: &str) -> Result<Self, ValidationError> {
+        let place = cursor::decode(text)?;
+        let (month, last) = place.split_once('#').ok_or_else(cursor::invalid)?;
+        let valid = month_before(month).is_some();
+        let last = if last.is_empty() { None } else { Some(last.parse().map_err(|_| cursor::invalid())?) };
+        if valid { Ok(Self { month: month.to_owned(), last }) } else { Err(cursor::invalid()) }
+    }
+
+    fn cursor(&self) -> String {
+        cursor::encode(&format!("{}#{}", self.month, self.last.map_or_else(String::new, |id| id.to_string())))
+    }
+}
+
+fn month_before(month: &str) -> Option<String> {
+    let (year, number) = month.split_once('-')?;
+    let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
+    let well_formed = month.len() == 7 && (1..=12).contains(&number) && (2000..=9999).contains(&year);
+    well_formed.then(|| match number {
+        1 => format!("{:04}-12", year - 1),
+        _ => format!("{year:04}-{:02}", number - 1),
+    })
+}
+
+/// One page of all bookings, newest first, and the cursor of the next.
+pub async fn all(
+    table: &Table,
+    from: MonthPlace,
+    limit: usize,
+) -> Result<(Vec<Booking>, Option<String>), StoreError> {
+    let mut place = from;
+    let mut ids: Vec<BookingId> = Vec::new();
+    for _ in 0..EMPTY_MONTHS_AT_MOST {
+        let mut query = Query::partition(keys::bookings_of_month(&place.month)).newest_first();
+        query = query.limit(limit - ids.len());
+        if let Some(last) = place.last {
+            query = query.after(&keys::booking_row(&place.month, last), None);
+        }
+        let page: Page<Pointer> = table.query(query).await?;
+        ids.extend(page.items.iter().map(|p| p.booking_id));
+        if page.next.is_some() {
+            place.last = ids.last().copied();
+        } else {
+            let Some(before) = month_before(&place.month) else { break };
+            place = MonthPlace { month: before, last: None };
+        }
+        if ids.len() >= limit {
+            break;
+        }
+    }
+    let wanted: Vec<Key> = ids.iter().map(|id| keys::booking(*id)).collect();
+    let items = table.batch_get(&wanted).await?;
+    let mut bookings = Vec::with_capacity(wanted.len());
+    for key in &wanted {
+        bookings.extend(items.get::<Booking>(key)?);
+    }
+    let next = (ids.len() >= limit).then(|| place.cursor());
+    Ok((bookings, next))
+}
+
+/// What is known of a booking's call at Stream, from events that may come in any order.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Whether it was created.
+    #[serde(default)]
+    pub created: bool,
+    /// Whether it is being recorded, as of `recording_changed_at`.
+    #[serde(default)]
+    pub recording: bool,
+    /// When recording last started or stopped, as Stream says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording_changed_at: Option<Timestamp>,
+    /// When the call was ended for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
+    /// The last failure of recording or transcription that Stream told of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// How often it was written; 0 where it is not stored yet.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// Writes what is known of a call over the version it was read at.
+pub fn write_call(tx: &mut Tx, booking: BookingId, call: &Call) -> Result<(), StoreError> {
+    let next = Call { version: call.version + 1, ..call.clone() };
+    tx.replace(Item::new(keys::call(booking), "Call", &next)?, call.version);
+    Ok(())
+}
+
+/// Writes that one end of a session became known. Safe in any order and number: each fact has its own attribute.
+pub fn write_session(tx: &mut Tx, booking: BookingId, session: &CallSession) {
+    let key = keys::call_session(booking, &digest(&session.session_id, ""));
+    let id = (":session", AttributeValue::S(session.session_id.clone()));
+    let text = |at: Timestamp| AttributeValue::S(at.to_string());
+    match (session.started_at, session.ended_at) {
+        (Some(started), None) => {
+            tx.update(key, "SET sessionId = :session, startedAt = :at", vec![id, (":at", text(started))]);
+        }
+        (None, Some(ended)) => {
+            tx.update(key, "SET sessionId = :session, endedAt = :at", vec![id, (":at", text(ended))]);
+        }
+        (started, ended) => {
+            let both = started.zip(ended);
+            assert!(both.is_some(), "a session fact says when it started or ended");
+            if let Some((started, ended)) = both {
+                let values = vec![id, (":at", text(started)), (":to", text(ended))];
+                tx.update(key, "SET sessionId = :session, startedAt = :at, endedAt = :to", values);
+            }
+        }
+    }
+}
+
+/// Writes that one end of a stay became known. Safe in any order and number, like [`write_session`].
+pub fn write_visit(tx: &mut Tx, booking: BookingId, user_session_id: &str, visit: &Visit) {
+    let key = keys::visit(booking, &digest(&visit.session_id, user_session_id));
+    let text = |at: Timestamp| AttributeValue::S(at.to_string());
+    let party = match visit.party {
+        Party::Interviewee => "INTERVIEWEE",
+        Party::Interviewer => "INTERVIEWER",
+    };
+    let mut values = vec![
+        (":session", AttributeValue::S(visit.session_id.clone())),
+        (":party", AttributeValue::S(party.to_owned())),
+    ];
+    values.extend(visit.joined_at.map(|at| (":joined", text(at))));
+    values.extend(visit.left_at.map(|at| (":left", text(at))));
+    let expression = match (visit.joined_at, visit.left_at) {
+        (Some(_), Some(_)) => "SET sessionId = :session, party = :party, joinedAt = :joined, leftAt = :left",
+        (Some(_), None) => "SET sessionId = :session, party = :party, joinedAt = :joined",
+        (None, Some(_)) => "SET sessionId = :session, party = :party, leftAt = :left",
+        (None, None) => "SET sessionId = :session, party = :party",
+    };
+    tx.update(key, expression, values);
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredFact {
+    Visit(Visit),
+    Session(CallSession),
+}
+
+/// Who was there, as far as Stream has told. A call has a handful of stays; a thousand is more than fits into its door.
+pub fn attendance(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Attendance, StoreError>> {
+    Box::pin(async move {
+        let query = Query::partition(keys::booking_partition(booking)).prefix(keys::ATTENDANCE_PREFIX);
+        let mut attendance = Attendance::default();
+        for fact in table.query_all::<StoredFact>(query, 1000).await? {
+            match fact {
+                StoredFact::Visit(visit) => attendance.visits.push(visit),
+                StoredFact::Session(session) => attendance.sessions.push(session),
+            }
+        }
+        Ok(attendance)
+    })
+}
+
+/// The stored feedback of a booking, whatever its status.
+pub fn feedback(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Option<FeedbackRecord>, StoreError>> {
+    Box::pin(async move { table.get(&keys::feedback(booking)).await })
+}
+
+/// Writes a feedback. The version of the booking guards it.
+pub fn write_feedback(tx: &mut Tx, booking: BookingId, feedback: &FeedbackRecord) -> Result<(), StoreError> {
+    tx.put(Item::new(keys::feedback(booking), "Feedback", feedback)?);
+    Ok(())
+}
+
+/// The candidate's review of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// 1 to 5.
+    pub rating: u8,
+    /// In their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// Writes a review, once.
+pub fn write_review(tx: &mut Tx, booking: BookingId, review: &Review) -> Result<(), StoreError> {
+    tx.create(Item::new(keys::review(booking), "Review", review)?);
+    Ok(())
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Lease {
+    holder: String,
+    #[serde(rename = "expiresAt")]
+    expires_at: i64,
+}
+
+/// Takes the right to generate a booking's feedback until `until`. [`StoreError::Contended`] where somebody has it.
+pub async fn take_lease(
+    table: &Table,
+    booking: BookingId,
+    holder: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    let lease = Lease { holder: holder.to_owned(), expires_at: until.as_second() };
+    let mut tx = Tx::new();
+    tx.create_unless_live(Item::new(keys::lease(booking), "Lease", &lease)?, now.as_second());
+    tx.commit(table).await
+}
+
+/// Gives the right back, so that a retry need not wait for its end.
+pub async fn release_lease(table: &Table, booking: BookingId) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.delete(keys::lease(booking));
+    tx.commit(table).await
+}

@@ -1,0 +1,33 @@
+//! Reading again and deciding again after a rival was faster.
+
+use std::time::Duration;
+
+/// How often an operation is tried before it gives up with [`crate::StoreError::Contended`] (decisions.md, "The booking
+/// transaction").
+pub const ATTEMPTS: u32 = 5;
+
+/// The pause before attempt `attempt` (1 for the first repeat): random, and growing up to about a quarter of a second, so
+/// that rivals spread out. `random` is any random number.
+pub fn pause(attempt: u32, random: u64) -> Duration {
+    let ceiling_ms = 16_u64 << attempt.min(4);
+    Duration::from_millis(1 + random % ceiling_ms)
+}
+
+/// Runs `attempt` until its outcome is not contended, at most [`ATTEMPTS`] times. `random` yields random numbers.
+pub async fn retry<T, E, F, A>(
+    mut random: impl FnMut() -> u64,
+    is_contended: impl Fn(&E) -> bool,
+    mut attempt: A,
+) -> Result<T, E>
+where
+    F: Future<Output = Result<T, E>>,
+    A: FnMut() -> F,
+{
+    for number in 1..ATTEMPTS {
+        match attempt().await {
+            Err(error) if is_contended(&error) => tokio::time::sleep(pause(number, random())).await,
+            outcome => return outcome,
+        }
+    }
+    attempt().await
+}

@@ -1,0 +1,60 @@
+//! What can go wrong with the table, by what can be done about it.
+
+use domain::problem::{Kind, Problem};
+
+/// A failure of the table.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A condition on what was read did not hold, or a rival transaction was in the way: read again and decide again.
+    #[error("what was read has changed meanwhile")]
+    Contended,
+    /// DynamoDB did not answer, or refused for now.
+    #[error("the table cannot be reached: {0}")]
+    Unavailable(String),
+    /// A stored item or a request does not have the form that this code gives it: a defect of ours.
+    #[error("the table and this code disagree: {0}")]
+    Corrupt(String),
+}
+
+impl Problem for StoreError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Contended | Self::Unavailable(_) => Kind::Unavailable,
+            Self::Corrupt(_) => Kind::Internal,
+        }
+    }
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Contended | Self::Unavailable(_) => "upstream_unavailable",
+            Self::Corrupt(_) => "internal",
+        }
+    }
+    fn retry_after_seconds(&self) -> Option<u64> {
+        (self.kind() == Kind::Unavailable).then_some(1)
+    }
+    fn is_contended(&self) -> bool {
+        matches!(self, Self::Contended)
+    }
+}
+
+impl From<serde_dynamo::Error> for StoreError {
+    fn from(error: serde_dynamo::Error) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+/// Sorts an SDK error: what DynamoDB refuses for good is a defect of ours, everything else is worth another try.
+pub(crate) fn from_sdk<E>(error: aws_sdk_dynamodb::error::SdkError<E>) -> StoreError
+where
+    E: aws_sdk_dynamodb::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let code = error.as_service_error().and_then(|e| e.code().map(str::to_owned));
+    let text = aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string();
+    match code.as_deref() {
+        Some("ConditionalCheckFailedException" | "TransactionConflictException") => StoreError::Contended,
+        Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException") => {
+            StoreError::Corrupt(text)
+        }
+        _ => StoreError::Unavailable(text),
+    }
+}

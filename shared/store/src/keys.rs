@@ -1,0 +1,197 @@
+//! Every key of the table, and the access patterns that they serve.
+//!
+//! | what | pk | sk | index |
+//! |---|---|---|---|
+//! | a person | `USER#{id}` | `PROFILE` | |
+//! | their wallet | `USER#{id}` | `WALLET#{asset}` | |
+//! | their statement, newest first | `USER#{id}` | `TX#{transaction id}` | |
+//! | their availability rules, one document | `USER#{id}` | `AVAIL` | |
+//! | what every booking checks of an interviewer | `USER#{id}` | `BOOKABLE` | |
+//! | a verification that was asked for | `USER#{id}` | `VERIFICATION` | gsi1 `VERIFICATIONS` by time, while undecided |
+//! | the directory, per category and as a whole | `DIRECTORY#{category}` or `DIRECTORY#ALL` | `{user id}` | |
+//! | what is taken of a person's UTC day | `CAL#{id}` | `DAY#{yyyy-mm-dd}` | |
+//! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | |
+//! | a booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE#{id}` and gsi2 `INTERVIEWER#{id}`, both by start |
+//! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
+//! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
+//! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
+//! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
+//! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
+//! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
+//! | a rate bucket | `RATE#{rule}#{user}` | `BUCKET` | |
+//! | a webhook delivery that was seen | `WEBHOOK#{provider}#{sha-256 of the body}` | `EVENT` | |
+//! | an effect that must follow | `OUTBOX#{id from its cause}` | `EFFECT` | gsi1 `OUTBOX` by time, until relayed |
+
+use domain::calendar::UtcDay;
+use domain::ids::{BookingId, TransactionId, UserId};
+use domain::ledger::TransferId;
+use domain::money::Asset;
+use domain::rate::RateRule;
+use domain::user::Category;
+use jiff::{Timestamp, tz::TimeZone};
+
+/// The primary key of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    /// Partition key.
+    pub pk: String,
+    /// Sort key.
+    pub sk: String,
+}
+
+fn key(pk: String, sk: impl Into<String>) -> Key {
+    Key { pk, sk: sk.into() }
+}
+
+/// The partition of everything that belongs to one person.
+pub fn user_partition(user: &UserId) -> String {
+    format!("USER#{user}")
+}
+/// A person.
+pub fn profile(user: &UserId) -> Key {
+    key(user_partition(user), "PROFILE")
+}
+/// Their wallet of one asset.
+pub fn wallet(user: &UserId, asset: Asset) -> Key {
+    key(user_partition(user), format!("WALLET#{}", asset.name()))
+}
+/// What the sort keys of statement lines begin with.
+pub const TRANSACTION_PREFIX: &str = "TX#";
+/// One line of their statement.
+pub fn transaction(user: &UserId, id: TransactionId) -> Key {
+    key(user_partition(user), format!("{TRANSACTION_PREFIX}{id}"))
+}
+/// Their availability rules.
+pub fn availability(user: &UserId) -> Key {
+    key(user_partition(user), "AVAIL")
+}
+/// What every booking checks of an interviewer.
+pub fn bookable(user: &UserId) -> Key {
+    key(user_partition(user), "BOOKABLE")
+}
+/// The verification they asked for.
+pub fn verification(user: &UserId) -> Key {
+    key(user_partition(user), "VERIFICATION")
+}
+/// The index partition of undecided verifications.
+pub const VERIFICATIONS: &str = "VERIFICATIONS";
+
+/// One partition of the directory: a category, or everybody.
+pub fn directory_partition(category: Option<Category>) -> String {
+    format!("DIRECTORY#{}", category.map_or("ALL", Category::name))
+}
+/// An interviewer's card in one partition of the directory.
+pub fn directory_card(category: Option<Category>, user: &UserId) -> Key {
+    key(directory_partition(category), user.as_str())
+}
+
+/// The partition of a person's calendar.
+pub fn calendar_partition(user: &UserId) -> String {
+    format!("CAL#{user}")
+}
+/// The sort key of one day of a calendar.
+pub fn day_sort(day: UtcDay) -> String {
+    format!("DAY#{day}")
+}
+/// What is taken of a person's UTC day.
+pub fn day(user: &UserId, day: UtcDay) -> Key {
+    key(calendar_partition(user), day_sort(day))
+}
+
+/// A transfer.
+pub fn transfer(id: &TransferId) -> Key {
+    key(format!("TRANSFER#{id}"), "TRANSFER")
+}
+
+/// The partition of everything that belongs to one booking.
+pub fn booking_partition(booking: BookingId) -> String {
+    format!("BOOKING#{booking}")
+}
+/// A booking.
+pub fn booking(booking: BookingId) -> Key {
+    key(booking_partition(booking), "BOOKING")
+}
+/// Its call at Stream.
+pub fn call(booking: BookingId) -> Key {
+    key(booking_partition(booking), "CALL")
+}
+/// Its feedback.
+pub fn feedback(booking: BookingId) -> Key {
+    key(booking_partition(booking), "FEEDBACK")
+}
+/// The candidate's review.
+pub fn review(booking: BookingId) -> Key {
+    key(booking_partition(booking), "REVIEW")
+}
+/// Who is generating its feedback now.
+pub fn lease(booking: BookingId) -> Key {
+    key(booking_partition(booking), "LEASE")
+}
+/// What the sort keys of attendance facts begin with.
+pub const ATTENDANCE_PREFIX: &str = "ATTENDANCE#";
+/// A session of its call. `digest` stands for the provider's id, whose form is not ours.
+pub fn call_session(booking: BookingId, digest: &str) -> Key {
+    key(booking_partition(booking), format!("{ATTENDANCE_PREFIX}SESSION#{digest}"))
+}
+/// A stay of one party in its call.
+pub fn visit(booking: BookingId, digest: &str) -> Key {
+    key(booking_partition(booking), format!("{ATTENDANCE_PREFIX}VISIT#{digest}"))
+}
+/// What the sort keys of recordings begin with.
+pub const RECORDING_PREFIX: &str = "MEDIA#RECORDING#";
+/// What the sort keys of transcripts begin with.
+pub const TRANSCRIPT_PREFIX: &str = "MEDIA#TRANSCRIPT#";
+/// A recording in our bucket.
+pub fn recording(booking: BookingId, digest: &str) -> Key {
+    key(booking_partition(booking), format!("{RECORDING_PREFIX}{digest}"))
+}
+/// A transcript in our bucket, or the fact that there will be none.
+pub fn transcript(booking: BookingId, digest: &str) -> Key {
+    key(booking_partition(booking), format!("{TRANSCRIPT_PREFIX}{digest}"))
+}
+/// The index partition of a candidate's bookings.
+pub fn candidate_bookings(user: &UserId) -> String {
+    format!("CANDIDATE#{user}")
+}
+/// The index partition of an interviewer's bookings.
+pub fn interviewer_bookings(user: &UserId) -> String {
+    format!("INTERVIEWER#{user}")
+}
+/// The index sort key of a booking: by start, then id.
+pub fn by_start(start: Timestamp, booking: BookingId) -> String {
+    format!("{start:.0}#{booking}")
+}
+/// The partition of all bookings created in one UTC month, `yyyy-mm`.
+pub fn bookings_of_month(month: &str) -> String {
+    format!("BOOKINGS#{month}")
+}
+/// A booking's row in the list of all bookings.
+pub fn booking_row(month: &str, booking: BookingId) -> Key {
+    key(bookings_of_month(month), booking.to_string())
+}
+/// The row by which the sweep finds a booking that is due in this UTC hour.
+pub fn due(at: Timestamp, booking: BookingId) -> Key {
+    let hour = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H").to_string();
+    key(format!("DUE#{hour}"), booking.to_string())
+}
+
+/// An idempotency record.
+pub fn idempotency(user: &UserId, method: &str, path: &str, idempotency_key: &str) -> Key {
+    key(format!("IDEMPOTENCY#{user}#{method} {path}#{idempotency_key}"), "REQUEST")
+}
+/// A rate bucket.
+pub fn rate(rule: RateRule, user: &UserId) -> Key {
+    key(format!("RATE#{}#{user}", rule.name()), "BUCKET")
+}
+/// A webhook delivery.
+pub fn webhook(provider: &str, body_sha256: &str) -> Key {
+    key(format!("WEBHOOK#{provider}#{body_sha256}"), "EVENT")
+}
+/// What the partition keys of outbox rows begin with; the stream filter in `template.yaml` names it too.
+pub const OUTBOX_PREFIX: &str = "OUTBOX#";
+/// An outbox row.
+pub fn outbox(id: &str) -> Key {
+    key(format!("{OUTBOX_PREFIX}{id}"), "EFFECT")
+}
+/// The index partition of outbox rows that were not relayed yet.
+pub const OUTBOX_WAITING: &str = "OUTBOX";

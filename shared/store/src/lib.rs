@@ -1,0 +1,30 @@
+//! The table: keys, transactions and one module per aggregate. See the crate's README.
+
+pub mod availability;
+pub mod booking;
+pub mod calendar;
+pub mod contention;
+pub mod cursor;
+pub mod directory;
+pub mod error;
+pub mod idempotency;
+pub mod item;
+pub mod keys;
+pub mod media;
+pub mod outbox;
+pub mod rate;
+pub mod settlement;
+pub mod table;
+pub mod tx;
+pub mod user;
+pub mod wallet;
+pub mod webhook;
+
+pub use error::StoreError;
+pub use item::Item;
+pub use keys::Key;
+pub use table::{Items, Page, Query, Table};
+pub use tx::Tx;
+
+/// A future with its type erased, so that its code is compiled once, in this crate, and not into every Lambda.
+pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

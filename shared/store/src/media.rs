@@ -1,0 +1,92 @@
+//! Recordings and transcripts of a booking in our bucket.
+
+use aws_lc_rs::digest;
+use domain::ids::BookingId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::item::Item;
+use crate::outbox::StreamFile;
+use crate::{BoxFuture, Query, Table, Tx, keys};
+
+/// A short digest that stands for provider ids in keys: their form and length are not ours.
+pub fn digest(first: &str, second: &str) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(first.as_bytes());
+    context.update(&[0]);
+    context.update(second.as_bytes());
+    hex::encode(&context.finish().as_ref()[..10])
+}
+
+/// A file in our bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoredFile {
+    /// The call session it belongs to.
+    pub session_id: String,
+    /// Its name at Stream.
+    pub filename: String,
+    /// Where it lies in our bucket; none where the provider said that there will be no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_key: Option<String>,
+    /// When it begins.
+    pub start_time: Timestamp,
+    /// When it ends.
+    pub end_time: Timestamp,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MediaKind {
+    /// Video.
+    Recording,
+    /// JSON Lines.
+    Transcript,
+}
+
+impl MediaKind {
+    fn key(self, booking: BookingId, digest: &str) -> keys::Key {
+        match self {
+            Self::Recording => keys::recording(booking, digest),
+            Self::Transcript => keys::transcript(booking, digest),
+        }
+    }
+
+    /// Where a file of this kind is put in our bucket.
+    pub fn object_key(self, booking: BookingId, file: &StreamFile) -> String {
+        let digest = digest(&file.session_id, &file.filename);
+        match self {
+            Self::Recording => format!("recordings/{booking}/{digest}.mp4"),
+            Self::Transcript => format!("transcripts/{booking}/{digest}.jsonl"),
+        }
+    }
+}
+
+/// Writes what is known of a file. The same file always writes the same item.
+pub fn write(tx: &mut Tx, booking: BookingId, kind: MediaKind, file: &StoredFile) -> Result<(), StoreError> {
+    let key = kind.key(booking, &digest(&file.session_id, &file.filename));
+    let entity = if kind == MediaKind::Recording { "Recording" } else { "Transcript" };
+    tx.put(Item::new(key, entity, file)?);
+    Ok(())
+}
+
+/// The files of one kind that a booking has, by start. A call has a handful at most.
+pub fn list<'a>(
+    table: &'a Table,
+    booking: BookingId,
+    kind: MediaKind,
+) -> BoxFuture<'a, Result<Vec<StoredFile>, StoreError>> {
+    Box::pin(async move {
+        let prefix = match kind {
+            MediaKind::Recording => keys::RECORDING_PREFIX,
+            MediaKind::Transcript => keys::TRANSCRIPT_PREFIX,
+        };
+        let query = Query::partition(keys::booking_partition(booking)).prefix(prefix);
+        let mut files: Vec<StoredFile> = table.query_all(query, 200).await?;
+        files.sort_by(|a, b| (a.start_time, &a.filename).cmp(&(b.start_time, &b.filename)));
+        Ok(files)
+    })
+}

@@ -1,0 +1,190 @@
+//! The outbox: effects that must follow a commit. A row is written by the same transaction as the change that asks for it;
+//! the relay carries it from the table's stream to its queue, and rows the stream has lost are found by the index they
+//! stay in until they are relayed (architecture.md, rule 3 and I7).
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::ids::{BookingId, UserId};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{StoreError, from_sdk};
+use crate::item::Item;
+use crate::table::key_attributes;
+use crate::{Page, Query, Table, Tx, keys};
+
+/// How long a relayed row is kept for operators.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Where an effect is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Queue {
+    /// Model calls: minutes long, few at a time.
+    Generation,
+    /// Short provider calls.
+    Effects,
+    /// Copying media from a provider to our bucket.
+    Media,
+}
+
+/// A file that Stream announced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamFile {
+    /// The call session it belongs to.
+    pub session_id: String,
+    /// Its name at Stream.
+    pub filename: String,
+    /// Where it can be fetched, for a while.
+    pub url: String,
+    /// When it begins.
+    pub start_time: Timestamp,
+    /// When it ends.
+    pub end_time: Timestamp,
+}
+
+/// What must follow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "snake_case", rename_all_fields = "camelCase")]
+pub enum Effect {
+    /// Create the call at Stream.
+    CreateCall {
+        /// Whose.
+        booking_id: BookingId,
+    },
+    /// Make recording and transcription at Stream follow the current consents.
+    MatchRecording {
+        /// Of which booking.
+        booking_id: BookingId,
+        /// What gave cause: the consent's number or the session.
+        cause: String,
+    },
+    /// End the call at Stream for everybody.
+    EndCall {
+        /// Of which booking.
+        booking_id: BookingId,
+    },
+    /// Cancel the coming bookings of a person whose account was deleted.
+    CancelBookings {
+        /// Whose.
+        user_id: UserId,
+    },
+    /// Copy a recording to our bucket, or delete it at Stream where consent is missing.
+    CopyRecording {
+        /// Of which booking.
+        booking_id: BookingId,
+        /// Which file.
+        file: StreamFile,
+    },
+    /// Copy a transcript to our bucket, or delete it at Stream where consent is missing.
+    CopyTranscript {
+        /// Of which booking.
+        booking_id: BookingId,
+        /// Which file.
+        file: StreamFile,
+    },
+    /// Write the feedback of a booking.
+    Feedback {
+        /// Of which booking.
+        booking_id: BookingId,
+        /// What gave cause: the transcript's digest.
+        cause: String,
+    },
+}
+
+impl Effect {
+    /// The id, derived from the cause: the same cause never makes a second row.
+    pub fn outbox_id(&self) -> String {
+        match self {
+            Self::CreateCall { booking_id } => format!("create_call:{booking_id}"),
+            Self::MatchRecording { booking_id, cause } => format!("match_recording:{booking_id}:{cause}"),
+            Self::EndCall { booking_id } => format!("end_call:{booking_id}"),
+            Self::CancelBookings { user_id } => format!("cancel_bookings:{user_id}"),
+            Self::CopyRecording { booking_id, file } => {
+                format!("copy_recording:{booking_id}:{}", crate::media::digest(&file.session_id, &file.filename))
+            }
+            Self::CopyTranscript { booking_id, file } => {
+                format!("copy_transcript:{booking_id}:{}", crate::media::digest(&file.session_id, &file.filename))
+            }
+            Self::Feedback { booking_id, cause } => format!("feedback:{booking_id}:{cause}"),
+        }
+    }
+
+    /// Where it is carried out.
+    pub fn queue(&self) -> Queue {
+        match self {
+            Self::CreateCall { .. }
+            | Self::MatchRecording { .. }
+            | Self::EndCall { .. }
+            | Self::CancelBookings { .. } => Queue::Effects,
+            Self::CopyRecording { .. } | Self::CopyTranscript { .. } => Queue::Media,
+            Self::Feedback { .. } => Queue::Generation,
+        }
+    }
+}
+
+/// What a queue carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// The outbox row it stems from.
+    pub outbox_id: String,
+    /// What to do.
+    #[serde(flatten)]
+    pub effect: Effect,
+}
+
+/// A row as the relay sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// Its id.
+    pub outbox_id: String,
+    /// Where it goes.
+    pub queue: Queue,
+    /// The message, JSON.
+    pub message: String,
+    /// When it was committed.
+    pub created_at: Timestamp,
+}
+
+fn row(effect: &Effect, now: Timestamp) -> Result<Item, StoreError> {
+    let outbox_id = effect.outbox_id();
+    let message = Message { outbox_id: outbox_id.clone(), effect: effect.clone() };
+    let message = serde_json::to_string(&message).map_err(|e| StoreError::Corrupt(e.to_string()))?;
+    let key = keys::outbox(&outbox_id);
+    let row = Row { outbox_id, queue: effect.queue(), message, created_at: now };
+    Ok(Item::new(key, "OutboxRow", &row)?.index1(keys::OUTBOX_WAITING, format!("{now:.3}#{}", row.outbox_id)))
+}
+
+/// Asks for an effect together with the change that needs it. The change must be one that can commit only once.
+pub fn write(tx: &mut Tx, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
+    tx.create(row(effect, now)?);
+    Ok(())
+}
+
+/// Marks a row as relayed: it leaves the index and expires in a week.
+pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Result<(), StoreError> {
+    let expires = AttributeValue::N((now + KEPT).as_second().to_string());
+    let request = table
+        .client
+        .update_item()
+        .table_name(&table.name)
+        .set_key(Some(key_attributes(&keys::outbox(outbox_id))))
+        // A row that TTL has removed must not come back as a husk.
+        .condition_expression("attribute_exists(pk)")
+        .update_expression("SET expiresAt = :expires REMOVE gsi1pk, gsi1sk")
+        .set_expression_attribute_values(Some(HashMap::from([(":expires".to_owned(), expires)])));
+    match request.send().await.map_err(from_sdk) {
+        Ok(_) | Err(StoreError::Contended) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The oldest rows that wait to be relayed and were committed before `before`.
+pub async fn waiting(table: &Table, before: Timestamp, limit: usize) -> Result<Page<Row>, StoreError> {
+    let query = Query::index("gsi1", keys::OUTBOX_WAITING).between("0", format!("{before:.3}")).limit(limit);
+    table.query(query).await
+}

@@ -1,0 +1,14 @@
+//! For tests: a table of their own on a real DynamoDB engine, an application with a clock that stands still, people with
+//! session tokens, and requests as API Gateway sends them. Never part of a Lambda.
+#![expect(clippy::disallowed_methods, reason = "tests start servers in the background")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
+
+mod people;
+mod table;
+mod tokens;
+mod world;
+
+pub use people::{availability_all_day, interviewer_profile};
+pub use table::{TABLE, dynamodb};
+pub use tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
+pub use world::{Answer, Options, World, noon};

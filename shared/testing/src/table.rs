@@ -1,0 +1,45 @@
+//! A fresh table on an embedded DynamoDB engine.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
+    ScalarAttributeType,
+};
+
+/// The table's name; each test has an engine of its own.
+pub const TABLE: &str = "greenroom-test";
+
+/// Starts an engine, makes the table as `template.yaml` defines it, and says where it is.
+pub async fn dynamodb() -> String {
+    let engine = dynoxide::Database::memory().expect("the engine starts");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(dynoxide::server::serve_on(listener, engine));
+    create_table(&kit::aws::Aws::at(&url).dynamodb()).await;
+    url
+}
+
+async fn create_table(client: &aws_sdk_dynamodb::Client) {
+    let attribute = |name: &str| {
+        let attribute = AttributeDefinition::builder().attribute_name(name);
+        attribute.attribute_type(ScalarAttributeType::S).build().expect("complete")
+    };
+    let key = |name: &str, kind: KeyType| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("complete")
+    };
+    let index = |name: &str| {
+        GlobalSecondaryIndex::builder()
+            .index_name(name)
+            .key_schema(key(&format!("{name}pk"), KeyType::Hash))
+            .key_schema(key(&format!("{name}sk"), KeyType::Range))
+            .projection(Projection::builder().projection_type(ProjectionType::All).build())
+            .build()
+            .expect("complete")
+    };
+    let mut request = client.create_table().table_name(TABLE).billing_mode(BillingMode::PayPerRequest);
+    for name in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
+        request = request.attribute_definitions(attribute(name));
+    }
+    request = request.key_schema(key("pk", KeyType::Hash)).key_schema(key("sk", KeyType::Range));
+    request = request.global_secondary_indexes(index("gsi1")).global_secondary_indexes(index("gsi2"));
+    request.send().await.expect("the table is made");
+}

@@ -1,0 +1,199 @@
+//! An application of its own for each test, and requests to it.
+
+use axum::Router;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use kit::app::{Clock, Ids};
+use kit::aws::Aws;
+use kit::config::Config;
+use kit::secrets::Secrets;
+use kit::{App, Route};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
+use crate::{TABLE, dynamodb};
+
+/// When tests take place: 20 November 2026, 12:00 UTC, a Friday.
+pub fn noon() -> Timestamp {
+    "2026-11-20T12:00:00Z".parse().expect("an instant")
+}
+
+/// What a test's application is told, where it matters.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where Stream is.
+    pub stream_base_url: String,
+    /// Where Gemini is.
+    pub gemini_base_url: String,
+    /// Where AWS services other than DynamoDB are, such as S3.
+    pub secrets: Value,
+    /// Credits for new candidates.
+    pub signup_credits: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            stream_base_url: "http://127.0.0.1:9".to_owned(),
+            gemini_base_url: "http://127.0.0.1:9".to_owned(),
+            secrets: json!({
+                "clerk": { "secretKey": "sk_test", "webhookSecret": "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=" },
+                "stream": { "apiKey": "key_test", "apiSecret": "stream-test-secret" },
+                "gemini": { "apiKey": "gemini-test-key" },
+            }),
+            signup_credits: 0,
+        }
+    }
+}
+
+/// One test's world.
+pub struct World {
+    /// The application, on a table of its own.
+    pub app: App,
+    router: Router,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: http::HeaderMap,
+    /// The body; null where there is none.
+    pub body: Value,
+}
+
+impl Answer {
+    /// The refusal's code.
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The body, if the status is this one; the test fails otherwise.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.body);
+        self.body
+    }
+
+    /// Fails the test unless this is a refusal with this status and code.
+    #[track_caller]
+    pub fn refused(&self, status: u16, code: &str) {
+        assert_eq!((self.status, self.code()), (status, code), "{}", self.body);
+    }
+}
+
+impl World {
+    /// A world that serves `routes`, at noon.
+    pub async fn new(routes: &[Route]) -> Self {
+        Self::with(routes, Options::default()).await
+    }
+
+    /// A world that serves `routes`, at noon, with these options.
+    pub async fn with(routes: &[Route], options: Options) -> Self {
+        let engine = dynamodb().await;
+        let config = Config::from_lookup(|name| {
+            let value = match name {
+                "STAGE" => "local",
+                "TABLE_NAME" => TABLE,
+                "CLERK_ISSUER" => ISSUER,
+                "CLERK_JWKS" => return Some(jwks()),
+                "ALLOWED_ORIGINS" => ORIGIN,
+                "ADMIN_USER_IDS" => "user_admin",
+                "SIGNUP_CREDITS" => return Some(options.signup_credits.to_string()),
+                "GEMINI_MODEL" => "gemini-3.8-flash",
+                "GEMINI_FALLBACK_MODEL" => "gemini-3.5-flash",
+                "STREAM_BASE_URL" => return Some(options.stream_base_url.clone()),
+                "GEMINI_BASE_URL" => return Some(options.gemini_base_url.clone()),
+                "SECRETS_PREFIX" => "greenroom-test",
+                "MEDIA_BUCKET" => "media-test",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let secrets = Secrets::fixed(options.secrets);
+        let app = App::assemble(
+            config.expect("a configuration"),
+            Aws::at(&engine),
+            secrets,
+            Clock::manual(noon()),
+            Ids::counting(1),
+        )
+        .expect("an application");
+        let router = kit::route::router(routes, app.clone());
+        Self { app, router }
+    }
+
+    /// A session token of `user`.
+    pub fn token(&self, user: &str) -> String {
+        token(&TokenClaims::of(user, self.app.now()))
+    }
+
+    /// `user` sends a request; null means without a body.
+    pub async fn call(&self, user: &str, method: &str, path: &str, body: Value) -> Answer {
+        self.call_with(user, method, path, body, &[]).await
+    }
+
+    /// `user` sends a request with further headers.
+    pub async fn call_with(
+        &self,
+        user: &str,
+        method: &str,
+        path: &str,
+        body: Value,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let text = if body.is_null() { None } else { Some(body.to_string()) };
+        let authorization = format!("Bearer {}", self.token(user));
+        let mut all = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        self.send(method, path, text.map(String::into_bytes), &all).await
+    }
+
+    /// Sends a request as API Gateway's HTTP API (payload version 2) hands it to a Lambda.
+    pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+        use base64::Engine;
+        let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
+        let encoded = body.map(|b| base64::engine::general_purpose::STANDARD.encode(b));
+        let event = json!({
+            "version": "2.0", "routeKey": format!("{method} {raw_path}"), "rawPath": raw_path, "rawQueryString": query,
+            "headers": headers, "isBase64Encoded": encoded.is_some(), "body": encoded,
+            "requestContext": {
+                "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
+                "http": { "method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
+                    "userAgent": "tests" },
+                "requestId": "request-1", "routeKey": format!("{method} {raw_path}"), "stage": "$default",
+                "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
+            },
+        });
+        let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
+        let response = self.router.clone().oneshot(request.map(axum::body::Body::new)).await.expect("infallible");
+        let (parts, body) = response.into_parts();
+        let bytes = body.collect().await.expect("a body").to_bytes();
+        let body = serde_json::from_slice(&bytes)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        let body = if bytes.is_empty() { Value::Null } else { body };
+        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Puts credits into a person's wallet, straight through the ledger.
+    pub async fn give_credits(&self, user: &str, amount: u64) {
+        use domain::ids::TransactionId;
+        use domain::ledger::{Transfer, TransferId};
+        let user: domain::ids::UserId = user.parse().expect("a user id");
+        let id = TransferId::adjust(&user, &user, &self.app.ids.random().to_string());
+        let amount = std::num::NonZeroI64::new(i64::try_from(amount).expect("small")).expect("not zero");
+        let asset = domain::money::Asset::Credit;
+        let transfer = Transfer::adjust(id, &user, asset, amount, "for a test".to_owned(), self.app.now());
+        let items = self.app.table.batch_get(&[store::keys::wallet(&user, asset)]).await.expect("a read");
+        let mut wallet = store::wallet::wallet(&items, &user, asset).expect("a wallet");
+        let mut tx = store::Tx::new();
+        let new_id = || TransactionId::new(self.app.ids.unique(self.app.now()));
+        store::wallet::write_transfer(&mut tx, &transfer, &mut [&mut wallet], new_id).expect("a transfer");
+        tx.commit(&self.app.table).await.expect("a commit");
+    }
+}
