@@ -137,6 +137,8 @@ def main():
             seed_candidate(job, admin, user)
     except Refused as refusal:
         sys.exit(f"seed: {refusal}")
+    except KeyError as missing:
+        sys.exit(f"seed: an answer of the API has no {missing}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,14 @@
+//! Accounts: who is signed in, what they do here, and what they say of themselves (api.md, "Accounts").
+
+pub mod get_me;
+pub mod onboard;
+pub mod sync_user;
+pub mod update_me;
+
+#[cfg(test)]
+mod test_requests;
+
+/// Every route of this area.
+pub fn routes() -> Vec<kit::Route> {
+    vec![get_me::route(), sync_user::route(), onboard::route(), update_me::route()]
+}

@@ -207,7 +207,8 @@ mod tests {
     #[test]
     fn an_hs256_token_is_read_only_with_its_secret() {
         let secret = "fakestreamapisecret0000000000000000000000000000000000000000000000";
-        let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzZXJ2ZXIiOnRydWV9.I5EMzSF_YPZmy8-1nNZJx0lkQC-s_n67s9R1DscuihI";
+        let token =
+            "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzZXJ2ZXIiOnRydWV9.I5EMzSF_YPZmy8-1nNZJx0lkQC-s_n67s9R1DscuihI";
         assert_eq!(read_hs256(secret.as_bytes(), token), Some(json!({ "server": true })));
         assert_eq!(read_hs256(b"another", token), None);
     }

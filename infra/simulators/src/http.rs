@@ -175,8 +175,7 @@ impl Exchange {
     fn take_fault(&self, method: &str, path: &str) -> Option<Fault> {
         let mut faults = lock(&self.faults);
         let index = faults.iter().position(|fault| {
-            path.contains(&fault.path)
-                && fault.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            path.contains(&fault.path) && fault.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
         })?;
         if faults[index].times > 1 {
             faults[index].times -= 1;

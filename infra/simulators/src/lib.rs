@@ -16,6 +16,8 @@ mod delivery;
 mod gemini;
 mod http;
 mod stream;
+#[cfg(test)]
+mod test_receiver;
 mod transcripts;
 
 pub use clerk::{Clerk, ClerkOptions, Flaw, TokenRequest, UserInput};

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: the crates' own tests, then the whole system on a stack of its own.
 
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,9 +17,7 @@ const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn test(options: &[String]) -> Outcome<()> {
     no_options("test", options)?;
-    let mut crates = cargo();
-    crates.args(["test", "--workspace", "--exclude", "tests"]);
-    timed("tests of the crates", run("cargo test", &mut crates)).await?;
+    timed("tests of the crates", run("cargo test", &mut crates_tests()?)).await?;
 
     let mut system = cargo();
     system.args(["test", "--package", "tests", "--no-run"]);
@@ -38,9 +37,38 @@ pub async fn test(options: &[String]) -> Outcome<()> {
     outcome
 }
 
+/// Libraries, their integration tests and this program. The functions' binaries are three lines each without a test, and a
+/// test harness for every one of them would double the time.
+fn crates_tests() -> Outcome<Command> {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--exclude", "tests", "--lib", "--bin", "xtask"]);
+    if has_integration_tests()? {
+        command.args(["--test", "*"]);
+    }
+    Ok(command)
+}
+
+/// Cargo refuses a pattern that matches nothing.
+fn has_integration_tests() -> Outcome<bool> {
+    for group in ["functions", "shared", "infra"] {
+        let folder = places::root().join(group);
+        let listing = fs::read_dir(&folder).map_err(|error| Failure::file(&folder, &error))?;
+        let mut crates = listing.filter_map(Result::ok).map(|entry| entry.path().join("tests"));
+        if crates.any(|tests| has_sources(&tests)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn has_sources(folder: &Path) -> bool {
+    let listing = fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    listing.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|extension| extension == "rs"))
+}
+
 /// Starts `up` on fresh data with none of the person's settings, and waits for its line. The child is returned whatever
 /// becomes of it, so that it can be stopped.
-async fn start(data: &std::path::Path) -> Outcome<(Child, Outcome<Value>)> {
+async fn start(data: &Path) -> Outcome<(Child, Outcome<Value>)> {
     let program = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
     let mut command = Command::new(program);
     command.args(["up", "--json", "--fresh"]);
@@ -62,7 +90,7 @@ async fn start(data: &std::path::Path) -> Outcome<(Child, Outcome<Value>)> {
     Ok((child, ready))
 }
 
-async fn system_tests(data: &std::path::Path, ready: &Value) -> Outcome<()> {
+async fn system_tests(data: &Path, ready: &Value) -> Outcome<()> {
     let file = data.join("ready.json");
     fs::write(&file, ready.to_string()).map_err(|error| Failure::file(&file, &error))?;
     let mut tests = cargo();

@@ -158,9 +158,21 @@ pub enum FeedbackState {
     Failed,
 }
 
-/// Why a booking does not do what was asked.
+/// Why a booking cannot be made, or does not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BookingError {
+    /// The interviewer does not offer this time, or somebody has it.
+    #[error("this time is not available")]
+    SlotUnavailable,
+    /// The candidate has another booking at this time.
+    #[error("you have another session at this time")]
+    TimeConflict,
+    /// The interviewer takes no bookings now.
+    #[error("this interviewer takes no bookings at the moment")]
+    InterviewerUnavailable,
+    /// The price is no longer the one the candidate was shown.
+    #[error("the price is now {0} credits")]
+    PriceChanged(u64),
     /// Between start and end, once it took place, or once the other side has ended it.
     #[error("this booking cannot be cancelled {0}")]
     NotCancellable(&'static str),
@@ -195,6 +207,10 @@ impl Problem for BookingError {
     }
     fn code(&self) -> &'static str {
         match self {
+            Self::SlotUnavailable => "slot_unavailable",
+            Self::TimeConflict => "time_conflict",
+            Self::InterviewerUnavailable => "interviewer_unavailable",
+            Self::PriceChanged(_) => "price_changed",
             Self::NotCancellable(_) => "booking_not_cancellable",
             Self::NotEnded(_) => "booking_not_ended",
             Self::NotHeld(_) => "session_not_held",

@@ -125,13 +125,7 @@ impl App {
     }
 
     /// An application made of these parts.
-    pub fn assemble(
-        config: Config,
-        aws: Aws,
-        secrets: Secrets,
-        clock: Clock,
-        ids: Ids,
-    ) -> Result<Self, ConfigError> {
+    pub fn assemble(config: Config, aws: Aws, secrets: Secrets, clock: Clock, ids: Ids) -> Result<Self, ConfigError> {
         let invalid = |name, problem: String| ConfigError::Invalid { name, problem };
         let http = Http::new(config.reach());
         let keys = if config.clerk_jwks.is_empty() { r#"{"keys":[]}"# } else { config.clerk_jwks.as_str() };
@@ -179,10 +173,7 @@ impl App {
     }
 
     /// Runs one attempt of an operation, and again where a rival was faster (decisions.md, "The booking transaction").
-    pub async fn retry<T, F: Future<Output = Result<T, Error>>>(
-        &self,
-        attempt: impl FnMut() -> F,
-    ) -> Result<T, Error> {
+    pub async fn retry<T, F: Future<Output = Result<T, Error>>>(&self, attempt: impl FnMut() -> F) -> Result<T, Error> {
         store::contention::retry(|| self.ids.random(), Error::is_contended, attempt).await
     }
 }

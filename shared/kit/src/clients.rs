@@ -51,7 +51,6 @@ impl App {
     }
 
     fn base_url(&self, name: &'static str, url: &str) -> Result<BaseUrl, ConfigError> {
-        BaseUrl::parse(url, self.config.reach())
-            .map_err(|e| ConfigError::Invalid { name, problem: e.to_string() })
+        BaseUrl::parse(url, self.config.reach()).map_err(|e| ConfigError::Invalid { name, problem: e.to_string() })
     }
 }

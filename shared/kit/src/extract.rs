@@ -1,10 +1,13 @@
-//! Extractors whose refusals are problem+json with the member that was refused.
+//! JSON answers, and extractors whose refusals are problem+json with the member that was refused.
 
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::problem::ValidationError;
+use http::StatusCode;
 use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::App;
@@ -65,14 +68,13 @@ fn quoted(message: &str) -> Option<String> {
     message.split('`').nth(1).map(str::to_owned)
 }
 
-/// A JSON body without anything around it, for routes that are not a [`crate::Write`].
+/// An answer of 200 with a JSON body.
 #[derive(Debug)]
 pub struct Json<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
-    type Rejection = Error;
-    async fn from_request(request: Request, _: &App) -> Result<Self, Error> {
-        parse_json(&read_body(request, MAX_BODY_BYTES).await?).map(Json)
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        crate::write::answer(StatusCode::OK, &self.0).unwrap_or_else(IntoResponse::into_response)
     }
 }
 
@@ -100,7 +102,8 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
             let text = rejection.body_text();
             let message = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             let (field, message) = message.split_once(": ").unwrap_or(("query", message));
-            let field = if field.contains(' ') { quoted(field).unwrap_or_else(|| "query".into()) } else { field.into() };
+            let field =
+                if field.contains(' ') { quoted(field).unwrap_or_else(|| "query".into()) } else { field.into() };
             let field = if field == "query" { quoted(message).unwrap_or(field) } else { field };
             ValidationError::field(field, message).into()
         })

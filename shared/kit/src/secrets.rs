@@ -113,11 +113,7 @@ impl Secrets {
 
     /// The secret of `provider` after a key or signature was refused: read again, at most once a minute. None where it
     /// was read too recently to be another one.
-    pub fn reread(
-        &self,
-        provider: Provider,
-        now: Timestamp,
-    ) -> BoxFuture<'_, Result<Option<ProviderSecret>, Error>> {
+    pub fn reread(&self, provider: Provider, now: Timestamp) -> BoxFuture<'_, Result<Option<ProviderSecret>, Error>> {
         Box::pin(async move {
             match self.cached(provider) {
                 Some(secret) if now.duration_since(secret.read_at) < REREAD_INTERVAL => Ok(None),
@@ -132,9 +128,7 @@ impl Secrets {
 
     async fn read(&self, provider: Provider, now: Timestamp) -> Result<ProviderSecret, Error> {
         let values = match &self.source {
-            Source::Fixed(fixed) => {
-                fixed.lock().unwrap_or_else(PoisonError::into_inner)[provider.name()].clone()
-            }
+            Source::Fixed(fixed) => fixed.lock().unwrap_or_else(PoisonError::into_inner)[provider.name()].clone(),
             Source::Manager { aws, prefix, client } => {
                 let client = client.get_or_init(|| aws.secrets_manager());
                 let id = format!("{prefix}/{}", provider.name());

@@ -9,7 +9,19 @@ use tracing_subscriber::EnvFilter;
 pub fn start() {
     #[expect(clippy::disallowed_methods, reason = "logging starts before the configuration is read")]
     let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
-    let ours = ["kit", "store", "providers", "accounts", "directory", "bookings", "wallet", "admin", "webhooks", "background", "platform"];
+    let ours = [
+        "kit",
+        "store",
+        "providers",
+        "accounts",
+        "directory",
+        "bookings",
+        "wallet",
+        "admin",
+        "webhooks",
+        "background",
+        "platform",
+    ];
     let directives: Vec<String> = ours.iter().map(|name| format!("{name}={level}")).collect();
     let filter = EnvFilter::try_new(format!("warn,{}", directives.join(",")));
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));

@@ -165,11 +165,7 @@ fn month_before(month: &str) -> Option<String> {
 }
 
 /// One page of all bookings, newest first, and the cursor of the next.
-pub async fn all(
-    table: &Table,
-    from: MonthPlace,
-    limit: usize,
-) -> Result<(Vec<Booking>, Option<String>), StoreError> {
+pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<Booking>, Option<String>), StoreError> {
     let mut place = from;
     let mut ids: Vec<BookingId> = Vec::new();
     for _ in 0..EMPTY_MONTHS_AT_MOST {

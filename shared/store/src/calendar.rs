@@ -36,7 +36,8 @@ pub fn between<'a>(
     last: UtcDay,
 ) -> BoxFuture<'a, Result<Vec<DayCalendar>, StoreError>> {
     Box::pin(async move {
-        let query = Query::partition(keys::calendar_partition(user)).between(keys::day_sort(first), keys::day_sort(last));
+        let query =
+            Query::partition(keys::calendar_partition(user)).between(keys::day_sort(first), keys::day_sort(last));
         let most = usize::try_from(first.date().until(last.date()).map_or(0, |span| span.get_days())).unwrap_or(0) + 2;
         table.query_all(query.limit(most.min(100)), most.min(400)).await
     })

@@ -23,12 +23,7 @@ pub fn write(tx: &mut Tx, rule: RateRule, user: &UserId, bucket: &TokenBucket) -
 }
 
 /// Takes a token by one conditional write, for routes that call a provider and write nothing else.
-pub async fn take(
-    table: &Table,
-    rule: RateRule,
-    user: &UserId,
-    bucket: &TokenBucket,
-) -> Result<(), StoreError> {
+pub async fn take(table: &Table, rule: RateRule, user: &UserId, bucket: &TokenBucket) -> Result<(), StoreError> {
     let mut tx = Tx::new();
     write(&mut tx, rule, user, bucket)?;
     tx.commit(table).await

@@ -13,6 +13,18 @@ use crate::outbox::{self, Effect};
 use crate::wallet::{MoveError, wallet, write_transfer};
 use crate::{Items, Key, Tx, booking, calendar, keys};
 
+/// What a booking holds is there until the booking is settled. A wallet that refuses to give it therefore shows a
+/// settlement that came between the read of the booking and that of the wallet: read again.
+fn stale(error: MoveError) -> StoreError {
+    match error {
+        MoveError::Wallet(refusal) => {
+            tracing::info!(%refusal, "a booking was settled meanwhile");
+            StoreError::Contended
+        }
+        MoveError::Store(error) => error,
+    }
+}
+
 fn hours(booking: &Booking) -> Result<Vec<(domain::calendar::UtcDay, domain::calendar::QuarterHours)>, StoreError> {
     quarter_hours(booking.start_time, booking.end_time).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
@@ -37,10 +49,10 @@ pub fn write_cancellation(
     release: &Transfer,
     now: Timestamp,
     new_id: impl FnMut() -> TransactionId,
-) -> Result<(), MoveError> {
+) -> Result<(), StoreError> {
     booking::replace(tx, before, after)?;
     let mut candidate = wallet(items, &before.interviewee_id, Asset::Credit)?;
-    write_transfer(tx, release, &mut [&mut candidate], new_id)?;
+    write_transfer(tx, release, &mut [&mut candidate], new_id).map_err(stale)?;
     let hours = hours(before)?;
     for person in [&before.interviewee_id, &before.interviewer_id] {
         let mut days = calendar::days(items, person, &hours)?;
@@ -66,9 +78,9 @@ pub fn write_capture(
     after: &Booking,
     capture: &Transfer,
     new_id: impl FnMut() -> TransactionId,
-) -> Result<(), MoveError> {
+) -> Result<(), StoreError> {
     booking::replace(tx, before, after)?;
     let mut candidate = wallet(items, &before.interviewee_id, Asset::Credit)?;
     let mut interviewer = wallet(items, &before.interviewer_id, Asset::Credit)?;
-    write_transfer(tx, capture, &mut [&mut candidate, &mut interviewer], new_id)
+    write_transfer(tx, capture, &mut [&mut candidate, &mut interviewer], new_id).map_err(stale)
 }

@@ -92,8 +92,7 @@ impl Query {
     #[must_use]
     pub fn after(mut self, key: &Key, index_sort: Option<&str>) -> Self {
         let text = |s: &str| AttributeValue::S(s.to_owned());
-        let mut start: Attributes =
-            HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))]);
+        let mut start: Attributes = HashMap::from([("pk".to_owned(), text(&key.pk)), ("sk".to_owned(), text(&key.sk))]);
         if let (Some(index), Some(sort)) = (self.index, index_sort) {
             start.insert(format!("{index}pk"), text(&self.partition));
             start.insert(format!("{index}sk"), text(sort));
@@ -104,7 +103,12 @@ impl Query {
     /// Keeps only items that fulfil this; what it leaves out was read all the same. Names in the expression are
     /// written `#name`.
     #[must_use]
-    pub fn filter(mut self, expression: impl Into<String>, names: &[&str], values: Vec<(&str, AttributeValue)>) -> Self {
+    pub fn filter(
+        mut self,
+        expression: impl Into<String>,
+        names: &[&str],
+        values: Vec<(&str, AttributeValue)>,
+    ) -> Self {
         let values = values.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
         self.filter = Some((expression.into(), values));
         self.names.extend(names.iter().map(|n| (format!("#{n}"), (*n).to_owned())));

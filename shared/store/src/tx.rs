@@ -45,9 +45,7 @@ impl Condition {
         match self {
             Self::None => (None, None),
             Self::Absent => (Some("attribute_not_exists(pk)".to_owned()), None),
-            Self::Version(v) => {
-                (Some("version = :read".to_owned()), Some((":read".to_owned(), number((*v).into()))))
-            }
+            Self::Version(v) => (Some("version = :read".to_owned()), Some((":read".to_owned(), number((*v).into())))),
             Self::AbsentOrExpired { now_seconds } => (
                 Some("attribute_not_exists(pk) OR expiresAt <= :now".to_owned()),
                 Some((":now".to_owned(), number((*now_seconds).into()))),
@@ -176,15 +174,13 @@ impl Operation {
             Self::Delete { condition } => {
                 let (expression, value) = condition.parts();
                 let delete = Delete::builder().table_name(table).set_key(Some(key_attributes(key)));
-                let delete =
-                    delete.set_condition_expression(expression).set_expression_attribute_values(values(value));
+                let delete = delete.set_condition_expression(expression).set_expression_attribute_values(values(value));
                 item.delete(delete.build().map_err(defect)?).build()
             }
             Self::Check { condition } => {
                 let (expression, value) = condition.parts();
                 let check = ConditionCheck::builder().table_name(table).set_key(Some(key_attributes(key)));
-                let check =
-                    check.set_condition_expression(expression).set_expression_attribute_values(values(value));
+                let check = check.set_condition_expression(expression).set_expression_attribute_values(values(value));
                 item.condition_check(check.build().map_err(defect)?).build()
             }
         })

@@ -1,7 +1,7 @@
 //! Wallets, transfers and statements.
 
 use domain::ids::{TransactionId, UserId};
-use domain::ledger::{Transfer, TransactionLine, TransactionType, TransferId, Wallet, WalletError};
+use domain::ledger::{TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
 use domain::money::Asset;
 use domain::problem::{Kind, Problem, ValidationError};
 

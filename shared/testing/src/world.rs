@@ -51,6 +51,8 @@ impl Default for Options {
 pub struct World {
     /// The application, on a table of its own.
     pub app: App,
+    /// Where its DynamoDB engine is.
+    pub endpoint: String,
     router: Router,
 }
 
@@ -123,7 +125,7 @@ impl World {
         )
         .expect("an application");
         let router = kit::route::router(routes, app.clone());
-        Self { app, router }
+        Self { app, endpoint: engine, router }
     }
 
     /// A session token of `user`.

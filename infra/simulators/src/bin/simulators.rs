@@ -83,7 +83,10 @@ async fn main() -> io::Result<()> {
         ..GeminiOptions::default()
     })
     .await?;
-    ports.keep(&arguments, [("clerk", clerk.base_url()), ("stream", stream.base_url()), ("gemini", gemini.base_url())])?;
+    ports.keep(
+        &arguments,
+        [("clerk", clerk.base_url()), ("stream", stream.base_url()), ("gemini", gemini.base_url())],
+    )?;
     announce(&clerk, &stream, &gemini)?;
     tokio::select! {
         _ = interrupted.recv() => {}
@@ -137,8 +140,10 @@ impl Ports {
 
     fn keep(&self, arguments: &Arguments, servers: [(&'static str, String); 3]) -> io::Result<()> {
         let Some(path) = arguments.state_file("ports") else { return Ok(()) };
-        let ports: BTreeMap<&str, Option<u16>> =
-            servers.iter().map(|(name, url)| (*name, url.rsplit(':').next().and_then(|port| port.parse().ok()))).collect();
+        let ports: BTreeMap<&str, Option<u16>> = servers
+            .iter()
+            .map(|(name, url)| (*name, url.rsplit(':').next().and_then(|port| port.parse().ok())))
+            .collect();
         write_file(&path, &json!(ports))
     }
 }

@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 pub use tokens::{Flaw, TokenRequest};
 pub use users::UserInput;
 
+use crate::clock;
 use crate::crypto::{RsaKey, random_id, random_webhook_secret, svix_signature};
 use crate::delivery::{Delivery, Message, Outbound, Retries};
 use crate::http::{Exchange, Fault, RecordedRequest, Server, lock, read_state, write_state};
-use crate::clock;
 
 /// How to start a [`Clerk`]. The default suits a test: a free port, fresh keys, nothing kept.
 #[derive(Clone, Debug)]

@@ -51,7 +51,9 @@ fn error_body(code: &str, message: &str) -> Value {
 /// The body of a scripted failure.
 pub fn error_body_of_status(status: StatusCode) -> Value {
     match status {
-        StatusCode::TOO_MANY_REQUESTS => error_body("too_many_requests", "Too many requests. Please try again in a bit."),
+        StatusCode::TOO_MANY_REQUESTS => {
+            error_body("too_many_requests", "Too many requests. Please try again in a bit.")
+        }
         StatusCode::UNAUTHORIZED => error_body("authentication_invalid", "Unauthorized"),
         _ => error_body("internal_clerk_error", "There was an internal error on our servers."),
     }
@@ -69,9 +71,17 @@ fn not_found() -> Response {
 fn require_secret_key(inner: &Inner, headers: &HeaderMap) -> Result<(), Response> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     match bearer {
-        None => Err(error(StatusCode::UNAUTHORIZED, "authorization_header_format_invalid", "Invalid Authorization header format. Must be \"Bearer <YOUR_API_KEY>\"")),
+        None => Err(error(
+            StatusCode::UNAUTHORIZED,
+            "authorization_header_format_invalid",
+            "Invalid Authorization header format. Must be \"Bearer <YOUR_API_KEY>\"",
+        )),
         Some(key) if same(key.as_bytes(), lock(&inner.state).kept.secret_key.as_bytes()) => Ok(()),
-        Some(_) => Err(error(StatusCode::UNAUTHORIZED, "clerk_key_invalid", "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.")),
+        Some(_) => Err(error(
+            StatusCode::UNAUTHORIZED,
+            "clerk_key_invalid",
+            "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
+        )),
     }
 }
 
@@ -106,11 +116,7 @@ async fn delete_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, he
     if let Err(refused) = require_secret_key(&inner, &headers) {
         return refused;
     }
-    if inner.delete_user(&id, true) {
-        json_response(StatusCode::OK, &users::deleted_object(&id))
-    } else {
-        not_found()
-    }
+    if inner.delete_user(&id, true) { json_response(StatusCode::OK, &users::deleted_object(&id)) } else { not_found() }
 }
 
 #[derive(Deserialize)]

@@ -49,7 +49,8 @@ pub fn user_object(id: &str, input: &UserInput, old: Option<&Value>, now: i64) -
         }
         Some(email) => {
             let address_id = random_id("idn_");
-            user["email_addresses"] = json!([email_address(&address_id, email, input.email_verified != Some(false), now)]);
+            user["email_addresses"] =
+                json!([email_address(&address_id, email, input.email_verified != Some(false), now)]);
             user["primary_email_address_id"] = json!(address_id);
         }
         None => {}

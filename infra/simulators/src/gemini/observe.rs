@@ -99,12 +99,18 @@ pub fn strengths(utterances: &[Utterance], measures: &Measures) -> Vec<Observati
     };
     if measures.alternatives > 0 {
         let quotes = picker.pick(2, |text| mentions(text, ALTERNATIVES), ALTERNATIVES);
-        let detail = format!("Compared alternatives in {} lines instead of presenting the first idea as the only one.", measures.alternatives);
+        let detail = format!(
+            "Compared alternatives in {} lines instead of presenting the first idea as the only one.",
+            measures.alternatives
+        );
         add("Weighs alternatives", detail, quotes);
     }
     if measures.reasons > 0 {
         let quotes = picker.pick(2, |text| mentions(text, REASONS), REASONS);
-        let detail = format!("Gave reasons in {} lines across {answers} answers, so a listener can follow each choice.", measures.reasons);
+        let detail = format!(
+            "Gave reasons in {} lines across {answers} answers, so a listener can follow each choice.",
+            measures.reasons
+        );
         add("Explains the why", detail, quotes);
     }
     if measures.questions > 0 {
@@ -126,7 +132,11 @@ pub fn strengths(utterances: &[Utterance], measures: &Measures) -> Vec<Observati
         let lines = longest.utterances.clone();
         let texts: Vec<&str> = lines.iter().map(|index| utterances[*index].text.as_str()).collect();
         let quotes = picker.pick(1, |text| texts.contains(&text), &[]);
-        let detail = format!("The fullest answer runs to {} words after \"{}\".", longest.words, first_words(&longest.asked, 12));
+        let detail = format!(
+            "The fullest answer runs to {} words after \"{}\".",
+            longest.words,
+            first_words(&longest.asked, 12)
+        );
         add("Stays with a question", detail, quotes);
     }
     found
@@ -144,13 +154,17 @@ pub fn improvements(utterances: &[Utterance], measures: &Measures) -> Vec<Observ
     };
     if measures.doubts > 0 {
         let quotes = picker.pick(2, |text| mentions(text, DOUBTS), DOUBTS);
-        let detail = format!("{} lines end in doubt. Say what you do know and how you would find out the rest.", measures.doubts);
+        let detail = format!(
+            "{} lines end in doubt. Say what you do know and how you would find out the rest.",
+            measures.doubts
+        );
         add("Reason aloud when unsure", detail, quotes);
     }
     let short = measures.answers.iter().filter(|answer| answer.words < 15).count();
     if short > 0 {
         let quotes = picker.pick(2, |text| count_words(text) < 15, &[]);
-        let detail = format!("{short} of {answers} answers have fewer than 15 words; add a reason and an example to each.");
+        let detail =
+            format!("{short} of {answers} answers have fewer than 15 words; add a reason and an example to each.");
         add("Develop short answers", detail, quotes);
     }
     if measures.fillers > 0 {
@@ -164,10 +178,18 @@ pub fn improvements(utterances: &[Utterance], measures: &Measures) -> Vec<Observ
     }
     if measures.questions < 2 {
         let quotes = picker.pick(1, |_| true, &[]);
-        add("Ask about the goal first", format!("Asked {} questions in {answers} answers.", measures.questions), quotes);
+        add(
+            "Ask about the goal first",
+            format!("Asked {} questions in {answers} answers.", measures.questions),
+            quotes,
+        );
     }
     let quotes = picker.pick(1, |text| !mentions(text, ALTERNATIVES), &[]);
-    add("Name the option you rejected", "State one alternative and why it loses, so the choice can be judged.".into(), quotes);
+    add(
+        "Name the option you rejected",
+        "State one alternative and why it loses, so the choice can be judged.".into(),
+        quotes,
+    );
     let quotes = picker.pick(1, |text| !mentions(text, CHECKS), &[]);
     add("Close with a check", "End an answer with the case that would break it.".into(), quotes);
     found

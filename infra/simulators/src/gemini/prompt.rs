@@ -47,7 +47,8 @@ fn from_json(value: &Value, found: &mut Vec<Utterance>) {
             match (label, members.get("text").and_then(Value::as_str)) {
                 (Some((speaker, _)), Some(text)) => {
                     let number = ["n", "index", "line", "number"].iter().find_map(|name| members.get(*name)?.as_i64());
-                    let start_ms = ["startMs", "start_ms", "start_ts"].iter().find_map(|name| members.get(*name)?.as_i64());
+                    let start_ms =
+                        ["startMs", "start_ms", "start_ts"].iter().find_map(|name| members.get(*name)?.as_i64());
                     let number = number.unwrap_or_else(|| place(found.len()));
                     found.push(Utterance { speaker: *speaker, text: text.to_owned(), number, start_ms });
                 }
@@ -63,8 +64,10 @@ fn place(index: usize) -> i64 {
 }
 
 fn from_line(line: &str, index: usize) -> Option<Utterance> {
-    let (at, speaker, label) =
-        LABELS.iter().filter_map(|(speaker, label)| Some((line.find(label)?, *speaker, *label))).min_by_key(|(at, ..)| *at)?;
+    let (at, speaker, label) = LABELS
+        .iter()
+        .filter_map(|(speaker, label)| Some((line.find(label)?, *speaker, *label)))
+        .min_by_key(|(at, ..)| *at)?;
     let (prefix, rest) = (&line[..at], &line[at + label.len()..]);
     let text = if prefix.ends_with("speaker=\"") {
         let (_, inner) = rest.split_once('>')?;
@@ -81,7 +84,12 @@ fn from_line(line: &str, index: usize) -> Option<Utterance> {
         return None;
     }
     let number = bracketed_number(prefix).unwrap_or_else(|| place(index));
-    Some(Utterance { speaker, text, number, start_ms: clock_time(prefix).or_else(|| clock_time(&rest[..rest.find(':')?.min(24)])) })
+    Some(Utterance {
+        speaker,
+        text,
+        number,
+        start_ms: clock_time(prefix).or_else(|| clock_time(&rest[..rest.find(':')?.min(24)])),
+    })
 }
 
 /// What follows `:`, after an optional remark in brackets.
@@ -148,15 +156,48 @@ pub struct Measures {
 
 pub const REASONS: &[&str] =
     &["because", "so that", "the reason", "therefore", "which means", "depends on", "porque", "por eso", "depende"];
-pub const ALTERNATIVES: &[&str] =
-    &["trade-off", "tradeoff", "alternative", "instead of", "the cost", "downside", "on the other hand", "versus", "rather than", "compared to", "en lugar de", "la desventaja", "en cambio"];
-pub const DOUBTS: &[&str] = &[
-    "i don't know", "not sure", "no idea", "i guess", "i forgot", "i don't remember", "can't remember", "never really",
-    "no sé", "no estoy seguro", "supongo",
+pub const ALTERNATIVES: &[&str] = &[
+    "trade-off",
+    "tradeoff",
+    "alternative",
+    "instead of",
+    "the cost",
+    "downside",
+    "on the other hand",
+    "versus",
+    "rather than",
+    "compared to",
+    "en lugar de",
+    "la desventaja",
+    "en cambio",
 ];
-pub const FILLERS: &[&str] = &["um,", "uh,", "um ", "uh ", "hmm", "you know", "i mean", "kind of", "sort of", "eh,", "bueno, pues"];
-pub const CHECKS: &[&str] =
-    &["edge case", "test", "for example", "let me check", "verify", "measure", "empty input", "walk through", "por ejemplo", "prueba"];
+pub const DOUBTS: &[&str] = &[
+    "i don't know",
+    "not sure",
+    "no idea",
+    "i guess",
+    "i forgot",
+    "i don't remember",
+    "can't remember",
+    "never really",
+    "no sé",
+    "no estoy seguro",
+    "supongo",
+];
+pub const FILLERS: &[&str] =
+    &["um,", "uh,", "um ", "uh ", "hmm", "you know", "i mean", "kind of", "sort of", "eh,", "bueno, pues"];
+pub const CHECKS: &[&str] = &[
+    "edge case",
+    "test",
+    "for example",
+    "let me check",
+    "verify",
+    "measure",
+    "empty input",
+    "walk through",
+    "por ejemplo",
+    "prueba",
+];
 
 /// Whether a text contains one of the phrases, whatever its case.
 pub fn mentions(text: &str, phrases: &[&str]) -> bool {

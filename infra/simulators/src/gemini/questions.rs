@@ -10,21 +10,103 @@ pub struct Question {
 
 /// Topics by the words that name them in prompts.
 const TOPICS: [(&str, &[&str], [&str; 3]); 11] = [
-    ("system design", &["system design", "system-design", "distributed", "architecture"], ["a URL shortener that serves a million reads a minute", "a notification service with retries", "a booking system that must never sell a seat twice"]),
-    ("JavaScript", &["javascript", "typescript", "node.js"], ["the event loop and the order of promises and timers", "a debounce function and where its state lives", "closures that keep more memory than intended"]),
-    ("frontend", &["frontend", "front-end", "react", "css"], ["a list of ten thousand rows that must scroll smoothly", "state that two distant components share", "a form that survives a lost connection"]),
-    ("backend", &["backend", "back-end", "api design", "microservice"], ["an endpoint that clients may safely repeat", "a queue consumer that sees messages twice", "a slow query that appeared after a release"]),
-    ("algorithms and data structures", &["dsa", "algorithm", "data structure", "leetcode"], ["the longest substring without a repeated character", "merging many sorted lists", "the shortest path in a grid with walls"]),
-    ("behavioural", &["behavioral", "behavioural", "leadership", "communication"], ["a decision you disagreed with and carried out", "a project that failed and what you changed", "feedback that was hard to hear"]),
-    ("databases", &["database", "sql", "data modeling", "data modelling"], ["an index that made writes slower", "isolation levels and the anomaly each permits", "a schema change without downtime"]),
-    ("cloud operations", &["devops", "cloud", "sre", "kubernetes", "aws"], ["a deployment that has to be rolled back", "an alert that fires too often", "a service whose cost doubled in a month"]),
-    ("machine learning", &["machine learning", "ml engineer", "data science"], ["a model that does well offline and badly in production", "labels that arrive weeks late", "choosing a metric for an unbalanced problem"]),
-    ("mobile", &["mobile", "android", "ios", "flutter"], ["an app that must work offline", "a screen that drops frames", "a crash that only some phones show"]),
-    ("security", &["security", "appsec"], ["storing passwords and resetting them", "a token that leaked into a log", "input that reaches a shell"]),
+    (
+        "system design",
+        &["system design", "system-design", "distributed", "architecture"],
+        [
+            "a URL shortener that serves a million reads a minute",
+            "a notification service with retries",
+            "a booking system that must never sell a seat twice",
+        ],
+    ),
+    (
+        "JavaScript",
+        &["javascript", "typescript", "node.js"],
+        [
+            "the event loop and the order of promises and timers",
+            "a debounce function and where its state lives",
+            "closures that keep more memory than intended",
+        ],
+    ),
+    (
+        "frontend",
+        &["frontend", "front-end", "react", "css"],
+        [
+            "a list of ten thousand rows that must scroll smoothly",
+            "state that two distant components share",
+            "a form that survives a lost connection",
+        ],
+    ),
+    (
+        "backend",
+        &["backend", "back-end", "api design", "microservice"],
+        [
+            "an endpoint that clients may safely repeat",
+            "a queue consumer that sees messages twice",
+            "a slow query that appeared after a release",
+        ],
+    ),
+    (
+        "algorithms and data structures",
+        &["dsa", "algorithm", "data structure", "leetcode"],
+        [
+            "the longest substring without a repeated character",
+            "merging many sorted lists",
+            "the shortest path in a grid with walls",
+        ],
+    ),
+    (
+        "behavioural",
+        &["behavioral", "behavioural", "leadership", "communication"],
+        [
+            "a decision you disagreed with and carried out",
+            "a project that failed and what you changed",
+            "feedback that was hard to hear",
+        ],
+    ),
+    (
+        "databases",
+        &["database", "sql", "data modeling", "data modelling"],
+        [
+            "an index that made writes slower",
+            "isolation levels and the anomaly each permits",
+            "a schema change without downtime",
+        ],
+    ),
+    (
+        "cloud operations",
+        &["devops", "cloud", "sre", "kubernetes", "aws"],
+        [
+            "a deployment that has to be rolled back",
+            "an alert that fires too often",
+            "a service whose cost doubled in a month",
+        ],
+    ),
+    (
+        "machine learning",
+        &["machine learning", "ml engineer", "data science"],
+        [
+            "a model that does well offline and badly in production",
+            "labels that arrive weeks late",
+            "choosing a metric for an unbalanced problem",
+        ],
+    ),
+    (
+        "mobile",
+        &["mobile", "android", "ios", "flutter"],
+        ["an app that must work offline", "a screen that drops frames", "a crash that only some phones show"],
+    ),
+    (
+        "security",
+        &["security", "appsec"],
+        ["storing passwords and resetting them", "a token that leaked into a log", "input that reaches a shell"],
+    ),
 ];
 
-const FALLBACK: (&str, [&str; 3]) =
-    ("general engineering", ["the hardest bug you have found", "a change you would now make differently", "code that others have to maintain"]);
+const FALLBACK: (&str, [&str; 3]) = (
+    "general engineering",
+    ["the hardest bug you have found", "a change you would now make differently", "code that others have to maintain"],
+);
 
 const LEVELS: [(&str, &str); 7] = [
     ("intern", "Expect the basic idea and clear thinking aloud."),
@@ -38,10 +120,26 @@ const LEVELS: [(&str, &str); 7] = [
 
 /// How the n-th question about a subject is put, and why.
 const FORMS: [(&str, &str, [&str; 2]); 4] = [
-    ("How would you approach {}? Begin with what you would need to know.", "Shows whether requirements come before solutions.", ["Which assumption would change your design most?", "What would you leave out of a first version?"]),
-    ("Walk me through {}, step by step.", "Shows depth of understanding beyond the terms.", ["Where does this break first under load?", "How would you explain it to a new colleague?"]),
-    ("Tell me about your own experience with {}.", "Grounds the discussion in work that was really done.", ["What did you measure?", "What would you do differently today?"]),
-    ("What usually goes wrong with {}, and how would you notice?", "Probes for failure cases and for how they are detected.", ["Which alert would you set up?", "How would you prove that it is fixed?"]),
+    (
+        "How would you approach {}? Begin with what you would need to know.",
+        "Shows whether requirements come before solutions.",
+        ["Which assumption would change your design most?", "What would you leave out of a first version?"],
+    ),
+    (
+        "Walk me through {}, step by step.",
+        "Shows depth of understanding beyond the terms.",
+        ["Where does this break first under load?", "How would you explain it to a new colleague?"],
+    ),
+    (
+        "Tell me about your own experience with {}.",
+        "Grounds the discussion in work that was really done.",
+        ["What did you measure?", "What would you do differently today?"],
+    ),
+    (
+        "What usually goes wrong with {}, and how would you notice?",
+        "Probes for failure cases and for how they are detected.",
+        ["Which alert would you set up?", "How would you prove that it is fixed?"],
+    ),
 ];
 
 /// As many questions as asked for, without repeats up to the number of combinations there are.

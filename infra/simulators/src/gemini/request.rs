@@ -9,22 +9,59 @@ use super::schema;
 const MOST_OUTPUT_TOKENS: u64 = 65_536;
 
 const TOP_LEVEL: [&str; 10] = [
-    "contents", "systemInstruction", "generationConfig", "safetySettings", "tools", "toolConfig", "cachedContent",
-    "serviceTier", "continuationToken", "store",
+    "contents",
+    "systemInstruction",
+    "generationConfig",
+    "safetySettings",
+    "tools",
+    "toolConfig",
+    "cachedContent",
+    "serviceTier",
+    "continuationToken",
+    "store",
 ];
 const PART: [&str; 10] = [
-    "text", "thought", "thoughtSignature", "inlineData", "fileData", "functionCall", "functionResponse",
-    "executableCode", "codeExecutionResult", "videoMetadata",
+    "text",
+    "thought",
+    "thoughtSignature",
+    "inlineData",
+    "fileData",
+    "functionCall",
+    "functionResponse",
+    "executableCode",
+    "codeExecutionResult",
+    "videoMetadata",
 ];
 const GENERATION_CONFIG: [&str; 21] = [
-    "stopSequences", "responseMimeType", "responseSchema", "responseJsonSchema", "responseModalities",
-    "candidateCount", "maxOutputTokens", "temperature", "topP", "topK", "seed", "presencePenalty", "frequencyPenalty",
-    "responseLogprobs", "logprobs", "enableEnhancedCivicAnswers", "speechConfig", "thinkingConfig", "imageConfig",
-    "mediaResolution", "audioTimestamp",
+    "stopSequences",
+    "responseMimeType",
+    "responseSchema",
+    "responseJsonSchema",
+    "responseModalities",
+    "candidateCount",
+    "maxOutputTokens",
+    "temperature",
+    "topP",
+    "topK",
+    "seed",
+    "presencePenalty",
+    "frequencyPenalty",
+    "responseLogprobs",
+    "logprobs",
+    "enableEnhancedCivicAnswers",
+    "speechConfig",
+    "thinkingConfig",
+    "imageConfig",
+    "mediaResolution",
+    "audioTimestamp",
 ];
 const CATEGORIES: [&str; 6] = [
-    "HARM_CATEGORY_HARASSMENT", "HARM_CATEGORY_HATE_SPEECH", "HARM_CATEGORY_SEXUALLY_EXPLICIT",
-    "HARM_CATEGORY_DANGEROUS_CONTENT", "HARM_CATEGORY_JAILBREAK", "HARM_CATEGORY_CIVIC_INTEGRITY",
+    "HARM_CATEGORY_HARASSMENT",
+    "HARM_CATEGORY_HATE_SPEECH",
+    "HARM_CATEGORY_SEXUALLY_EXPLICIT",
+    "HARM_CATEGORY_DANGEROUS_CONTENT",
+    "HARM_CATEGORY_JAILBREAK",
+    "HARM_CATEGORY_CIVIC_INTEGRITY",
 ];
 const THRESHOLDS: [&str; 5] = ["BLOCK_LOW_AND_ABOVE", "BLOCK_MEDIUM_AND_ABOVE", "BLOCK_ONLY_HIGH", "BLOCK_NONE", "OFF"];
 const LEVELS: [&str; 5] = ["MINIMAL", "LOW", "MEDIUM", "HIGH", "XHIGH"];
@@ -134,7 +171,9 @@ pub fn contents_text(model: &Model, contents: &Value) -> Result<String, Invalid>
         }
         text.push_str(&content_text(turn, &path)?);
         if member(turn, "parts").as_array().is_none_or(Vec::is_empty) {
-            return Err(Invalid::new(format!("* GenerateContentRequest.{path}.parts: contents.parts must not be empty.")));
+            return Err(Invalid::new(format!(
+                "* GenerateContentRequest.{path}.parts: contents.parts must not be empty."
+            )));
         }
     }
     if model.refuses_model_turn_last && turns.last().is_some_and(|turn| member(turn, "role") == "model") {
@@ -184,7 +223,10 @@ fn check_numbers(config: &Value) -> Result<(), Invalid> {
         let value = member(config, name);
         match value.as_f64() {
             Some(number) if (low..=high).contains(&number) => Ok(()),
-            Some(number) => Err(Invalid::new(format!("* GenerateContentRequest.generation_config.{}: {number} is out of range [{low}, {high}]", snake_case(name)))),
+            Some(number) => Err(Invalid::new(format!(
+                "* GenerateContentRequest.generation_config.{}: {number} is out of range [{low}, {high}]",
+                snake_case(name)
+            ))),
             None if value.is_null() => Ok(()),
             None => Err(Invalid::new(format!("Invalid value at 'generation_config.{}'", snake_case(name)))),
         }
@@ -198,7 +240,10 @@ fn check_numbers(config: &Value) -> Result<(), Invalid> {
     for name in ["maxOutputTokens", "candidateCount", "seed"] {
         let value = member(config, name);
         if !value.is_null() && !value.is_i64() {
-            return Err(Invalid::new(format!("Invalid value at 'generation_config.{}' (TYPE_INT32)", snake_case(name))));
+            return Err(Invalid::new(format!(
+                "Invalid value at 'generation_config.{}' (TYPE_INT32)",
+                snake_case(name)
+            )));
         }
     }
     Ok(())
@@ -243,7 +288,9 @@ fn thinking(model: &Model, config: &Value, max_output_tokens: u64) -> Result<u64
     }
     if !budget.is_null() {
         let Some(tokens) = budget.as_i64() else {
-            return Err(Invalid::new("Invalid value at 'generation_config.thinking_config.thinking_budget' (TYPE_INT32)"));
+            return Err(Invalid::new(
+                "Invalid value at 'generation_config.thinking_config.thinking_budget' (TYPE_INT32)",
+            ));
         };
         if tokens == 0 && !model.may_switch_thinking_off {
             return Err(Invalid::new("Budget 0 is invalid. This model only works in thinking mode."));

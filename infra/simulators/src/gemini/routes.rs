@@ -14,11 +14,11 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
+use super::Inner;
 use super::models::{self, Model};
 use super::request::{self, Generate, Invalid};
 use super::script::{GeminiScript, Order, Reply};
 use super::writer::{self, Quotes};
-use super::Inner;
 use crate::crypto::{random_id, same};
 use crate::http::{control_body, control_error, faults_response, json_response, lock, observe, query_value};
 
@@ -78,7 +78,8 @@ fn bad_key() -> Response {
 }
 
 fn no_model(name: &str) -> Response {
-    let message = format!("models/{name} is not found for API version v1beta, or is not supported for generateContent.");
+    let message =
+        format!("models/{name} is not found for API version v1beta, or is not supported for generateContent.");
     error(StatusCode::NOT_FOUND, "NOT_FOUND", &message, None)
 }
 
@@ -247,9 +248,7 @@ fn cut(text: &str, length: usize) -> String {
 
 fn answer(inner: &Inner, model: &Model, request: &Generate, reply: Reply, text: String) -> Value {
     let length = text.chars().count();
-    let stopped = |text: String, reason: &str| {
-        json!({ "content": { "role": "model", "parts": [{ "text": text }] }, "finishReason": reason, "index": 0 })
-    };
+    let stopped = |text: String, reason: &str| json!({ "content": { "role": "model", "parts": [{ "text": text }] }, "finishReason": reason, "index": 0 });
     let without_content = |reason: &str| json!({ "finishReason": reason, "index": 0 });
     let no_parts = json!({ "content": { "role": "model" }, "finishReason": "MAX_TOKENS", "index": 0 });
     let room = request.max_output_tokens.saturating_sub(request.thinking_tokens);
@@ -286,9 +285,7 @@ fn answer(inner: &Inner, model: &Model, request: &Generate, reply: Reply, text: 
         Reply::Empty => stopped(String::new(), "STOP"),
         // Thinking counts against the limit; what does not fit is cut, as from the real service.
         _ if room == 0 => no_parts,
-        _ if tokens(&text) > room => {
-            stopped(cut(&text, usize::try_from(room * 4).unwrap_or(usize::MAX)), "MAX_TOKENS")
-        }
+        _ if tokens(&text) > room => stopped(cut(&text, usize::try_from(room * 4).unwrap_or(usize::MAX)), "MAX_TOKENS"),
         _ => stopped(text, "STOP"),
     };
     let written: u64 = candidate["content"]["parts"]

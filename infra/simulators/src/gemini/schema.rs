@@ -4,16 +4,53 @@ use serde_json::{Map, Value, json};
 
 /// What JSON Schema may use. Everything else is refused: no `pattern`, `minLength`, `allOf`, `$schema`, …
 const KEYWORDS: [&str; 21] = [
-    "$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems",
-    "minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties", "required",
+    "$id",
+    "$defs",
+    "$ref",
+    "$anchor",
+    "type",
+    "format",
+    "title",
+    "description",
+    "enum",
+    "items",
+    "prefixItems",
+    "minItems",
+    "maxItems",
+    "minimum",
+    "maximum",
+    "anyOf",
+    "oneOf",
+    "properties",
+    "additionalProperties",
+    "required",
     "propertyOrdering",
 ];
 const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "array", "object", "null"];
 /// Members of Google's own schema type.
 const OPENAPI_KEYWORDS: [&str; 22] = [
-    "type", "format", "title", "description", "nullable", "enum", "maxItems", "minItems", "properties", "required",
-    "minProperties", "maxProperties", "minLength", "maxLength", "pattern", "example", "anyOf", "propertyOrdering",
-    "default", "items", "minimum", "maximum",
+    "type",
+    "format",
+    "title",
+    "description",
+    "nullable",
+    "enum",
+    "maxItems",
+    "minItems",
+    "properties",
+    "required",
+    "minProperties",
+    "maxProperties",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "example",
+    "anyOf",
+    "propertyOrdering",
+    "default",
+    "items",
+    "minimum",
+    "maximum",
 ];
 const DEEPEST: usize = 32;
 
@@ -27,7 +64,11 @@ fn check_at(root: &Value, schema: &Value, path: &str, depth: usize) -> Result<()
         return Err(format!("{path}: the schema is nested too deeply"));
     }
     let Value::Object(members) = schema else {
-        return if schema.is_boolean() && depth > 0 { Ok(()) } else { Err(format!("{path}: a schema must be an object")) };
+        return if schema.is_boolean() && depth > 0 {
+            Ok(())
+        } else {
+            Err(format!("{path}: a schema must be an object"))
+        };
     };
     for (name, value) in members {
         if !KEYWORDS.contains(&name.as_str()) {
@@ -98,7 +139,8 @@ pub fn from_openapi(schema: &Value) -> Result<Value, String> {
                 converted.insert("items".into(), from_openapi(value)?);
             }
             "anyOf" => {
-                let options = value.as_array().into_iter().flatten().map(from_openapi).collect::<Result<Vec<_>, _>>()?;
+                let options =
+                    value.as_array().into_iter().flatten().map(from_openapi).collect::<Result<Vec<_>, _>>()?;
                 converted.insert("anyOf".into(), json!(options));
             }
             "properties" => {

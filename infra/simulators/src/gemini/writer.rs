@@ -96,7 +96,9 @@ impl Writer<'_> {
             return option.map_or(Value::Null, |option| self.value(option, name, place, depth + 1));
         }
         let kind = match &schema["type"] {
-            Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null"),
+            Value::Array(kinds) => {
+                kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null").unwrap_or("null")
+            }
             Value::String(kind) => kind,
             _ if schema["properties"].is_object() => "object",
             _ if schema["items"].is_object() => "array",
@@ -127,7 +129,8 @@ impl Writer<'_> {
             inner.claim = claim;
             inner.claim_number = self.next_claim();
         }
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let mut written = Map::new();
         for (key, child) in properties {
             // Deep in a recursive schema only what must be there is written.
@@ -148,7 +151,8 @@ impl Writer<'_> {
     /// The observation that a rating or a lone claim rests on.
     fn usual_claim(&self, name: &str) -> Option<&Observation> {
         let good = self.measures.overall() >= 0.45;
-        let (first, second) = if good { (&self.strengths, &self.improvements) } else { (&self.improvements, &self.strengths) };
+        let (first, second) =
+            if good { (&self.strengths, &self.improvements) } else { (&self.improvements, &self.strengths) };
         let list = if first.is_empty() { second } else { first };
         let preferred = match plain(name).as_str() {
             "communication" => 1,
@@ -200,9 +204,16 @@ impl Writer<'_> {
     /// The strengths or the improvements, as many as the quality of the answers suggests.
     fn observations(&self, name: &str) -> Vec<&Observation> {
         const POSITIVE: &[&str] = &["strength", "well", "positive", "highlight", "good", "pros"];
-        const NEGATIVE: &[&str] = &["improve", "weak", "better", "missing", "gap", "concern", "recommend", "next", "cons", "risk"];
+        const NEGATIVE: &[&str] =
+            &["improve", "weak", "better", "missing", "gap", "concern", "recommend", "next", "cons", "risk"];
         let overall = self.measures.overall();
-        let (strong, weak) = if overall >= 0.6 { (4, 2) } else if overall >= 0.35 { (3, 3) } else { (1, 4) };
+        let (strong, weak) = if overall >= 0.6 {
+            (4, 2)
+        } else if overall >= 0.35 {
+            (3, 3)
+        } else {
+            (1, 4)
+        };
         let mentions = |words: &[&str]| words.iter().any(|word| name.contains(word));
         if mentions(NEGATIVE) {
             self.improvements.iter().take(weak).collect()
@@ -214,7 +225,8 @@ impl Writer<'_> {
     }
 
     fn choose(&self, options: &[Value], name: &str, place: &Place) -> Value {
-        let find = |wanted: &str| options.iter().find(|option| option.as_str().is_some_and(|option| plain(option) == wanted));
+        let find =
+            |wanted: &str| options.iter().find(|option| option.as_str().is_some_and(|option| plain(option) == wanted));
         if plain(name) == "speaker" {
             let speaker = self.quoted_speaker(place);
             let names: &[&str] = match speaker {
@@ -283,7 +295,8 @@ impl Writer<'_> {
             };
         }
         if let Some(question) = place.question {
-            let wants_reason = ["rationale", "why", "motivation", "reason"].iter().any(|word| plain_name.contains(word));
+            let wants_reason =
+                ["rationale", "why", "motivation", "reason"].iter().any(|word| plain_name.contains(word));
             return if wants_reason { question.rationale.clone() } else { question.question.clone() };
         }
         if QUOTE_LISTS.contains(&plain_name.as_str()) {
@@ -296,9 +309,8 @@ impl Writer<'_> {
         let Some(claim) = place.claim else { return observe::summary(&self.measures) };
         match plain_name.as_str() {
             "title" | "headline" | "name" | "area" | "topic" | "label" => claim.headline.clone(),
-            "detail" | "details" | "description" | "explanation" | "comment" | "rationale" | "reason" | "suggestion" => {
-                claim.detail.clone()
-            }
+            "detail" | "details" | "description" | "explanation" | "comment" | "rationale" | "reason"
+            | "suggestion" => claim.detail.clone(),
             _ => format!("{}. {}", claim.headline, claim.detail),
         }
     }

@@ -122,7 +122,9 @@ fn route(state: &mut State, method: &Method, segments: &[&str], ask: &Ask) -> Re
         }
         ("POST", ["video", "call", call_type, id, "recordings", kind, action @ ("start" | "stop")]) => {
             if *kind != "composite" {
-                return Err(Refusal::input(format!("StartRecording failed with error: \"{kind} recording is disabled\"")));
+                return Err(Refusal::input(format!(
+                    "StartRecording failed with error: \"{kind} recording is disabled\""
+                )));
             }
             start_or_stop(state, call_type, id, ask, Track::Recording, *action == "start")
         }
@@ -228,9 +230,9 @@ fn find<'a>(
 ) -> Result<(&'a mut Call, View<'a>), Refusal> {
     let cid = format!("{call_type}:{id}");
     let State { users, calls } = state;
-    let call = calls.get_mut(&cid).ok_or_else(|| {
-        Refusal::missing(format!("{name} failed with error: \"Can't find call with id {cid}\""))
-    })?;
+    let call = calls
+        .get_mut(&cid)
+        .ok_or_else(|| Refusal::missing(format!("{name} failed with error: \"Can't find call with id {cid}\"")))?;
     Ok((call, View { wire: ask.rest, users }))
 }
 
@@ -262,7 +264,9 @@ fn check_user(key: &str, user: &Value) -> Result<(), Refusal> {
     }
     for name in ["name", "image", "role"] {
         if !user[name].is_null() && !user[name].is_string() {
-            return Err(Refusal::input(format!("UpdateUsers failed with error: \"users.{key}.{name} must be a string\"")));
+            return Err(Refusal::input(format!(
+                "UpdateUsers failed with error: \"users.{key}.{name} must be a string\""
+            )));
         }
     }
     if !user["custom"].is_null() && !user["custom"].is_object() {
@@ -367,7 +371,8 @@ fn read_members(state: &State, members: &Value) -> Result<Vec<Member>, Refusal> 
     }
     let mut read = Vec::new();
     for member in list {
-        let user_id = member["user_id"].as_str().ok_or_else(|| Refusal::input("members.user_id is a required field"))?;
+        let user_id =
+            member["user_id"].as_str().ok_or_else(|| Refusal::input("members.user_id is a required field"))?;
         let role = match &member["role"] {
             Value::Null => state.users.get(user_id).map_or("user", |user| user.role.as_str()),
             Value::String(role) => role,
@@ -585,12 +590,8 @@ pub async fn fetch_media(
     let query = query.as_deref();
     let (expires, signature) = (query_value(query, "Expires"), query_value(query, "Signature"));
     let kept = lock(&inner.kept);
-    let good = media_link_is_good(
-        &kept.api_secret,
-        &filename,
-        &expires.unwrap_or_default(),
-        &signature.unwrap_or_default(),
-    );
+    let good =
+        media_link_is_good(&kept.api_secret, &filename, &expires.unwrap_or_default(), &signature.unwrap_or_default());
     if !good {
         let body = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Error><Code>AccessDenied</Code><Message>Access denied</Message></Error>";
         return (StatusCode::FORBIDDEN, [(CONTENT_TYPE, "text/xml")], body).into_response();

@@ -159,7 +159,13 @@ impl Call {
     }
 
     /// A user enters. The first one starts a session, and with it whatever is set to `auto-on`.
-    pub fn join(&mut self, view: View, user_id: &str, role: Option<&str>, at: Timestamp) -> Result<Vec<Value>, Refusal> {
+    pub fn join(
+        &mut self,
+        view: View,
+        user_id: &str,
+        role: Option<&str>,
+        at: Timestamp,
+    ) -> Result<Vec<Value>, Refusal> {
         if self.ended_at.is_some() {
             return Err(Refusal::not_allowed(format!("JoinCall failed with error: \"call {} has ended\"", self.cid())));
         }
@@ -190,8 +196,7 @@ impl Call {
         }
         let member_role = self.members.iter().find(|member| member.user_id == user_id).map(|member| &member.role);
         let role = role.or(member_role.map(String::as_str)).unwrap_or("user").to_owned();
-        let participant =
-            Participant { user_id: user_id.into(), user_session_id: random_uuid(), role, joined_at: at };
+        let participant = Participant { user_id: user_id.into(), user_session_id: random_uuid(), role, joined_at: at };
         let joined = view.participant(&participant);
         let Some(session) = self.live_session_mut() else { return Ok(Vec::new()) };
         session.stays.push(Stay {
@@ -259,8 +264,7 @@ impl Call {
         let Some(session) = self.live_session() else {
             return Err(Refusal::missing(format!("{} has no live session", self.cid())));
         };
-        let present: Vec<String> =
-            session.participants.iter().map(|participant| participant.user_id.clone()).collect();
+        let present: Vec<String> = session.participants.iter().map(|participant| participant.user_id.clone()).collect();
         let mut events = Vec::new();
         for user_id in present {
             events.extend(self.leave(view, &user_id, at, "")?);
@@ -382,7 +386,8 @@ impl Call {
     fn media(&self, egress: &Egress, end: Timestamp, prefix: &str, suffix: &str, text: Option<String>) -> Media {
         let video = if prefix == "rec" { "_video" } else { "" };
         let mut milliseconds = egress.started_at.as_millisecond();
-        let name = |milliseconds: i64| format!("{prefix}_{}_{}{video}_{milliseconds}.{suffix}", self.call_type, self.id);
+        let name =
+            |milliseconds: i64| format!("{prefix}_{}_{}{video}_{milliseconds}.{suffix}", self.call_type, self.id);
         // A session can be played twice at the same instant; two files still need two names.
         while self.recordings.iter().chain(&self.transcriptions).any(|media| media.filename == name(milliseconds)) {
             milliseconds += 1;

@@ -208,11 +208,10 @@ impl Act {
 /// Who a user or call token lets in where, and with which role.
 fn token_user(inner: &Inner, token: &str, cid: &str) -> Result<(String, Option<String>), Refusal> {
     let secret = lock(&inner.kept).api_secret.clone();
-    let claims = read_hs256(secret.as_bytes(), token)
-        .ok_or_else(|| Refusal::token(43, "Token signature is invalid"))?;
+    let claims =
+        read_hs256(secret.as_bytes(), token).ok_or_else(|| Refusal::token(43, "Token signature is invalid"))?;
     api::check_times(&claims)?;
-    let user_id =
-        claims["user_id"].as_str().ok_or_else(|| Refusal::token(5, "the token has no user_id"))?.to_owned();
+    let user_id = claims["user_id"].as_str().ok_or_else(|| Refusal::token(5, "the token has no user_id"))?.to_owned();
     if let Some(allowed) = claims["call_cids"].as_array()
         && !allowed.iter().any(|allowed| allowed == cid)
     {

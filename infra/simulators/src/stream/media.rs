@@ -20,7 +20,12 @@ pub const FILE_EPOCH: &str = "2026-01-01T00:00:00Z";
 /// One line of what is said in a session, timed from the session's start.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub enum ScriptLine {
-    Said { speaker: String, text: String, start_ms: i64, stop_ms: i64 },
+    Said {
+        speaker: String,
+        text: String,
+        start_ms: i64,
+        stop_ms: i64,
+    },
     /// A line that is no utterance. It is passed on as it is.
     Raw(String),
 }
@@ -122,12 +127,7 @@ fn read_line(line: &str, interviewee: &str, interviewer: &str) -> Option<ScriptL
         "interviewer" => interviewer,
         other => other,
     };
-    Some(ScriptLine::Said {
-        speaker: speaker.to_owned(),
-        text: value["text"].as_str()?.to_owned(),
-        start_ms,
-        stop_ms,
-    })
+    Some(ScriptLine::Said { speaker: speaker.to_owned(), text: value["text"].as_str()?.to_owned(), start_ms, stop_ms })
 }
 
 /// Bytes that look like an MP4 file to a type sniffer: an `ftyp` box and an `mdat` box filled up to `length` bytes.

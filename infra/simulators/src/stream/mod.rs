@@ -315,8 +315,7 @@ impl Inner {
         let wire = self.wire(times);
         let mut kept = lock(&self.kept);
         let State { users, calls } = &mut kept.state;
-        let call =
-            calls.get_mut(cid).ok_or_else(|| Refusal::missing(format!("Can't find call with id {cid}")))?;
+        let call = calls.get_mut(cid).ok_or_else(|| Refusal::missing(format!("Can't find call with id {cid}")))?;
         let result = change(call, View { wire: &wire, users })?;
         self.saved(&kept);
         Ok(result)

@@ -8,8 +8,16 @@ const CALL_TYPES: [&str; 4] = ["default", "development", "livestream", "audio_ro
 const MODES: [&str; 3] = ["available", "disabled", "auto-on"];
 const LAYOUTS: [&str; 5] = ["spotlight", "grid", "single-participant", "mobile", "custom"];
 const QUALITIES: [&str; 10] = [
-    "360p", "480p", "720p", "1080p", "1440p", "portrait-360x640", "portrait-480x854", "portrait-720x1280",
-    "portrait-1080x1920", "portrait-1440x2560",
+    "360p",
+    "480p",
+    "720p",
+    "1080p",
+    "1440p",
+    "portrait-360x640",
+    "portrait-480x854",
+    "portrait-720x1280",
+    "portrait-1080x1920",
+    "portrait-1440x2560",
 ];
 const LANGUAGES: [&str; 37] = [
     "auto", "en", "fr", "es", "de", "it", "nl", "pt", "pl", "ca", "cs", "da", "el", "fi", "id", "ja", "ru", "sv", "ta",

@@ -1,0 +1,295 @@
+//! `POST /api/onboarding`: a person chooses what they do here, once.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::TransactionId;
+use domain::ledger::{Transfer, TransferId};
+use domain::money::Asset;
+use domain::problem::{Checks, ValidationError};
+use domain::rate::RateRule;
+use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verification, check_timezone};
+use http::StatusCode;
+use kit::callers::Anybody;
+use kit::extract::RequestBody;
+use kit::views::UserView;
+use kit::write::{Begun, answer};
+use kit::{App, Error, Route, Who, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Tx, keys, wallet};
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("onboard", "/api/onboarding", Who::SignedIn, onboard)
+        .about(
+            "Chooses your role, once. By choosing one you declare that you are at least 18 years old. The same role \
+             again changes nothing. Candidates may be given credits; interviewers describe themselves.",
+        )
+        .body::<Onboard>()
+        .answers::<UserView>(200)
+        .idempotent()
+        .refuses(&[(409, "already_onboarded")])
+}
+
+/// The role somebody chooses. Everything but the role is required of interviewers and refused of candidates.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Onboard {
+    /// What you do here.
+    role: ChosenRole,
+    /// Your position, at most 120 characters.
+    title: Option<String>,
+    /// Where you work, at most 120 characters.
+    company: Option<String>,
+    /// Years of professional experience, at most 70.
+    years_exp: Option<u32>,
+    /// About you, at most 4000 characters.
+    bio: Option<String>,
+    /// What you interview about: 1 to 8 categories.
+    categories: Option<Vec<Category>>,
+    /// What you take, in credits per hour: 1 to 10000.
+    credit_rate: Option<u32>,
+    /// Your IANA time zone.
+    timezone: Option<String>,
+}
+
+/// A role that can be chosen.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ChosenRole {
+    /// To be interviewed.
+    Interviewee,
+    /// To interview.
+    Interviewer,
+}
+
+impl RequestBody for Onboard {}
+
+impl Onboard {
+    fn choice(&self) -> Result<RoleChoice, ValidationError> {
+        let given = [
+            ("title", self.title.is_some()),
+            ("company", self.company.is_some()),
+            ("yearsExp", self.years_exp.is_some()),
+            ("bio", self.bio.is_some()),
+            ("categories", self.categories.is_some()),
+            ("creditRate", self.credit_rate.is_some()),
+            ("timezone", self.timezone.is_some()),
+        ];
+        let mut checks = Checks::new();
+        for (field, is_given) in given {
+            match self.role {
+                ChosenRole::Interviewee => checks.require(!is_given, field, "is for interviewers"),
+                ChosenRole::Interviewer => checks.require(is_given, field, "is required of interviewers"),
+            }
+        }
+        checks.finish()?;
+        match self.role {
+            ChosenRole::Interviewee => Ok(RoleChoice::Interviewee),
+            ChosenRole::Interviewer => self.interviewer(),
+        }
+    }
+
+    fn interviewer(&self) -> Result<RoleChoice, ValidationError> {
+        let trimmed = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+        let profile = InterviewerProfile {
+            title: trimmed(&self.title),
+            company: trimmed(&self.company),
+            years_exp: self.years_exp.unwrap_or_default(),
+            bio: trimmed(&self.bio),
+            categories: self.categories.clone().unwrap_or_default(),
+            credit_rate: self.credit_rate.unwrap_or_default(),
+            accepting_bookings: true,
+            verification: Verification::None,
+            rating_sum: 0,
+            review_count: 0,
+        };
+        let timezone = trimmed(&self.timezone);
+        let refused = [profile.check().err(), check_timezone("timezone", &timezone).err()];
+        let fields: Vec<_> = refused.into_iter().flatten().flat_map(|e| e.0).collect();
+        if fields.is_empty() {
+            Ok(RoleChoice::Interviewer { profile: Box::new(profile), timezone })
+        } else {
+            Err(ValidationError(fields))
+        }
+    }
+}
+
+async fn onboard(State(app): State<App>, write: Write<Anybody, Onboard>) -> Result<Response, Error> {
+    app.retry(|| attempt(&app, &write)).await
+}
+
+async fn attempt(app: &App, write: &Write<Anybody, Onboard>) -> Result<Response, Error> {
+    let me = write.user_id();
+    let grant = [keys::wallet(me, Asset::Credit), keys::transfer(&TransferId::signup(me))];
+    let begun = write.begin(app, RateRule::Writes, &grant).await?;
+    let choice = write.body.choice()?;
+    let stored = begun.caller.user.clone();
+    let before = stored.clone().unwrap_or_else(|| User::new(me.clone(), begun.now));
+    let Some(user) = before.onboard(choice)? else {
+        return answer(StatusCode::OK, &UserView::of(&before));
+    };
+    let mut tx = Tx::new();
+    store::user::write(&mut tx, stored.as_ref(), &user)?;
+    if user.role == Role::Interviewee {
+        write_signup_grant(app, &begun, &mut tx, &user)?;
+    }
+    begun.commit(app, tx, StatusCode::OK, &UserView::of(&user)).await
+}
+
+/// Gives a new candidate the credits of this deployment, once: who was a candidate before has them already.
+fn write_signup_grant(app: &App, begun: &Begun<Anybody>, tx: &mut Tx, user: &User) -> Result<(), Error> {
+    let (id, credits) = (&user.user_id, app.config.signup_credits);
+    if credits == 0 || wallet::transfer(&begun.items, &TransferId::signup(id))?.is_some() {
+        return Ok(());
+    }
+    let transfer = Transfer::signup_grant(id, credits, begun.now);
+    let mut credit = wallet::wallet(&begun.items, id, Asset::Credit)?;
+    let new_id = || TransactionId::new(app.ids.unique(begun.now));
+    Ok(wallet::write_transfer(tx, &transfer, &mut [&mut credit], new_id)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{become_candidate, become_interviewer, delete, exhaust, refused_fields, version, world};
+    use domain::money::Asset;
+    use serde_json::{Value, json};
+    use testing::{Options, World, interviewer_profile};
+
+    const PATH: &str = "/api/onboarding";
+
+    fn candidate() -> Value {
+        json!({ "role": "INTERVIEWEE" })
+    }
+
+    async fn available(world: &World, user: &str) -> u64 {
+        let [credit, _] = store::wallet::of_user(&world.app.table, &user.parse().unwrap()).await.unwrap();
+        assert_eq!(credit.asset, Asset::Credit);
+        credit.available
+    }
+
+    #[tokio::test]
+    async fn a_person_becomes_a_candidate_before_or_after_their_first_sync() {
+        let world = world().await;
+        world.call("user_a", "POST", "/api/user/sync", json!({ "name": "Ada" })).await.expect(200);
+        let user = become_candidate(&world, "user_a").await;
+        assert_eq!((&user["role"], &user["name"]), (&json!("INTERVIEWEE"), &json!("Ada")));
+        let user = become_candidate(&world, "user_b").await;
+        assert_eq!(user["role"], "INTERVIEWEE");
+        assert_eq!(available(&world, "user_b").await, 0);
+    }
+
+    #[tokio::test]
+    async fn an_interviewer_is_described_and_not_listed_yet() {
+        let world = world().await;
+        let user = become_interviewer(&world, "user_i").await;
+        assert_eq!(
+            user["interviewer"],
+            json!({ "title": "Staff Engineer", "company": "Acme", "yearsExp": 12,
+                "bio": "Backend and distributed systems.", "categories": ["backend", "system-design"],
+                "creditRate": 20, "acceptingBookings": true, "verification": "NONE", "listed": false })
+        );
+    }
+
+    #[tokio::test]
+    async fn a_new_candidate_is_given_the_signup_credits_once_and_an_interviewer_is_not() {
+        let world = World::with(&crate::routes(), Options { signup_credits: 7, ..Options::default() }).await;
+        become_candidate(&world, "user_a").await;
+        become_candidate(&world, "user_a").await;
+        assert_eq!(available(&world, "user_a").await, 7);
+        become_interviewer(&world, "user_i").await;
+        assert_eq!(available(&world, "user_i").await, 0);
+    }
+
+    #[tokio::test]
+    async fn two_requests_at_once_give_the_signup_credits_once() {
+        let world = World::with(&crate::routes(), Options { signup_credits: 7, ..Options::default() }).await;
+        let call = || world.call("user_a", "POST", PATH, candidate());
+        let (one, two, three) = tokio::join!(call(), call(), call());
+        assert_eq!([one.status, two.status, three.status], [200; 3]);
+        assert_eq!((available(&world, "user_a").await, version(&world, "user_a").await), (7, 1));
+    }
+
+    #[tokio::test]
+    async fn the_same_role_again_changes_nothing_and_another_is_refused() {
+        let world = world().await;
+        become_interviewer(&world, "user_i").await;
+        let mut other = interviewer_profile();
+        other["title"] = json!("Janitor");
+        let user = world.call("user_i", "POST", PATH, other).await.expect(200);
+        assert_eq!(user["interviewer"]["title"], "Staff Engineer");
+        assert_eq!(version(&world, "user_i").await, 1);
+        world.call("user_i", "POST", PATH, candidate()).await.refused(409, "already_onboarded");
+        world.call("user_admin", "POST", "/api/user/sync", json!({})).await.expect(200);
+        world.call("user_admin", "POST", PATH, candidate()).await.refused(409, "already_onboarded");
+    }
+
+    #[tokio::test]
+    async fn every_member_that_is_wrong_is_named() {
+        let world = world().await;
+        for (member, value) in [
+            ("title", json!(" ")),
+            ("title", json!("x".repeat(121))),
+            ("company", json!("x".repeat(121))),
+            ("company", Value::Null),
+            ("yearsExp", json!(71)),
+            ("yearsExp", json!(-1)),
+            ("yearsExp", json!("twelve")),
+            ("bio", json!("x".repeat(4001))),
+            ("categories", json!([])),
+            ("categories", json!(["dsa", "dsa"])),
+            ("categories[0]", json!(["cooking"])),
+            ("creditRate", json!(0)),
+            ("creditRate", json!(10_001)),
+            ("creditRate", json!(99_999_999_999_i64)),
+            ("timezone", json!("Mars/Base")),
+            ("timezone", json!("+01:00")),
+            ("verification", json!("VERIFIED")),
+            ("role", json!("ADMIN")),
+        ] {
+            let mut body = interviewer_profile();
+            body[member.trim_end_matches("[0]")] = value;
+            let answer = world.call("user_i", "POST", PATH, body).await;
+            assert_eq!(refused_fields(&answer), [member], "{}", answer.body);
+        }
+        assert_eq!(version(&world, "user_i").await, 0);
+    }
+
+    #[tokio::test]
+    async fn all_that_is_missing_or_does_not_belong_is_named_at_once() {
+        let world = world().await;
+        let all = ["title", "company", "yearsExp", "bio", "categories", "creditRate", "timezone"];
+        let answer = world.call("user_i", "POST", PATH, json!({ "role": "INTERVIEWER" })).await;
+        assert_eq!(refused_fields(&answer), all);
+        let mut body = interviewer_profile();
+        body["role"] = json!("INTERVIEWEE");
+        let answer = world.call("user_i", "POST", PATH, body).await;
+        assert_eq!(refused_fields(&answer), all);
+        let answer = world.call("user_i", "POST", PATH, json!({})).await;
+        assert_eq!(refused_fields(&answer), ["role"]);
+        world.call("user_i", "POST", PATH, Value::Null).await.refused(400, "malformed_request");
+    }
+
+    #[tokio::test]
+    async fn the_same_key_gets_the_first_answer_and_serves_no_other_body() {
+        let world = world().await;
+        let key = [("idempotency-key", "k1")];
+        let first = world.call_with("user_a", "POST", PATH, candidate(), &key).await.expect(200);
+        let again = world.call_with("user_a", "POST", PATH, candidate(), &key).await;
+        assert_eq!(again.headers["idempotent-replayed"], "true");
+        assert_eq!(again.expect(200), first);
+        let other = world.call_with("user_a", "POST", PATH, interviewer_profile(), &key).await;
+        other.refused(422, "idempotency_key_reused");
+    }
+
+    #[tokio::test]
+    async fn who_is_unknown_deleted_or_too_fast_is_refused() {
+        let world = world().await;
+        world.send("POST", PATH, None, &[]).await.refused(401, "unauthenticated");
+        become_candidate(&world, "user_a").await;
+        delete(&world, "user_a").await;
+        world.call("user_a", "POST", PATH, candidate()).await.refused(403, "account_deleted");
+        exhaust(&world, "user_b").await;
+        world.call("user_b", "POST", PATH, candidate()).await.refused(429, "rate_limited");
+    }
+}

@@ -1,0 +1,92 @@
+//! `POST /api/bookings/{bookingId}/cancel`.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::{Applied, CancelCode};
+use domain::ids::{BookingId, TransactionId};
+use domain::problem::{Checks, ValidationError};
+use domain::rate::RateRule;
+use http::StatusCode;
+use kit::callers::Participant;
+use kit::error::Error;
+use kit::extract::RequestBody;
+use kit::views::BookingView;
+use kit::write::answer;
+use kit::{App, Path, Route, Who, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{Tx, booking, keys, settlement};
+
+use crate::party::own;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("cancel_booking", "/api/bookings/{bookingId}/cancel", Who::Parties, cancel_booking)
+        .about(
+            "Cancels a booking before its start and releases the price. After its end, until it is settled, the \
+             candidate can object with code DID_NOT_TAKE_PLACE, unless attendance shows otherwise. Cancelling again \
+             changes nothing.",
+        )
+        .body::<CancelBooking>()
+        .answers::<BookingView>(200)
+        .idempotent()
+        .refuses(&[(409, "booking_not_cancellable")])
+}
+
+/// Why.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct CancelBooking {
+    /// In your words, 3 to 500 characters; the other party reads it.
+    reason: String,
+    /// To object after the end.
+    code: Option<ObjectionCode>,
+}
+
+/// What a party can object with.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum ObjectionCode {
+    /// The session did not take place.
+    DidNotTakePlace,
+}
+
+impl RequestBody for CancelBooking {}
+
+impl CancelBooking {
+    fn reason(&self) -> Result<String, ValidationError> {
+        let reason = self.reason.trim();
+        let mut checks = Checks::new();
+        checks.length("reason", reason, 3, 500);
+        checks.finish()?;
+        Ok(reason.to_owned())
+    }
+}
+
+async fn cancel_booking(
+    State(app): State<App>,
+    Path(id): Path<BookingId>,
+    write: Write<Participant, CancelBooking>,
+) -> Result<Response, Error> {
+    app.retry(|| attempt(&app, &write, id)).await
+}
+
+async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: BookingId) -> Result<Response, Error> {
+    let wanted = [keys::booking(id)];
+    let (begun, attendance) =
+        tokio::join!(write.begin(app, RateRule::Writes, &wanted), booking::attendance(&app.table, id));
+    let (begun, attendance) = (begun?, attendance?);
+    let (before, party) = own(&begun.items, id, write.user_id())?;
+    let reason = write.body.reason()?;
+    let code = write.body.code.map(|ObjectionCode::DidNotTakePlace| CancelCode::DidNotTakePlace);
+
+    let (now, mut tx) = (begun.now, Tx::new());
+    let (after, release) = match before.cancel(party, reason, code, &attendance, now)? {
+        Applied::Already => return answer(StatusCode::OK, &BookingView::of(&before, now)),
+        Applied::Now(changed) => changed,
+    };
+    let items = app.table.batch_get(&settlement::cancellation_keys(&before)?).await?;
+    let new_id = || TransactionId::new(app.ids.unique(now));
+    settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
+    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+}

@@ -1,0 +1,67 @@
+//! `POST /api/bookings/{bookingId}/complete`.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::{Applied, Completion, Party};
+use domain::ids::{BookingId, TransactionId};
+use domain::rate::RateRule;
+use domain::user::UserError;
+use http::StatusCode;
+use kit::callers::Participant;
+use kit::error::Error;
+use kit::extract::NoBody;
+use kit::views::BookingView;
+use kit::write::answer;
+use kit::{App, Path, Route, Who, Write};
+use store::{Tx, booking, keys, settlement};
+
+use crate::party::own;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("complete_booking", "/api/bookings/{bookingId}/complete", Who::Interviewer, complete_booking)
+        .about(
+            "Says, after the end, that the session took place. Where attendance shows it too, the price is paid at \
+             once. Where attendance cannot tell, it is remembered and paid a day after the end, unless the candidate \
+             objects. Where attendance shows that it was not held, it is refused.",
+        )
+        .body::<NoBody>()
+        .answers::<BookingView>(200)
+        .idempotent()
+        .refuses(&[(409, "booking_not_ended"), (409, "session_not_held"), (409, "booking_cancelled")])
+}
+
+async fn complete_booking(
+    State(app): State<App>,
+    Path(id): Path<BookingId>,
+    write: Write<Participant, NoBody>,
+) -> Result<Response, Error> {
+    app.retry(|| attempt(&app, &write, id)).await
+}
+
+async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -> Result<Response, Error> {
+    let wanted = [keys::booking(id)];
+    let (begun, attendance) =
+        tokio::join!(write.begin(app, RateRule::Writes, &wanted), booking::attendance(&app.table, id));
+    let (begun, attendance) = (begun?, attendance?);
+    let (before, party) = own(&begun.items, id, write.user_id())?;
+    if party != Party::Interviewer {
+        return Err(UserError::Forbidden.into());
+    }
+
+    let (now, mut tx) = (begun.now, Tx::new());
+    let after = match before.complete(&attendance, now)? {
+        Applied::Already => return answer(StatusCode::OK, &BookingView::of(&before, now)),
+        Applied::Now(Completion::Remembered(after)) => {
+            booking::replace(&mut tx, &before, &after)?;
+            after
+        }
+        Applied::Now(Completion::Captured(after, capture)) => {
+            let items = app.table.batch_get(&settlement::capture_keys(&before)).await?;
+            let new_id = || TransactionId::new(app.ids.unique(now));
+            settlement::write_capture(&mut tx, &items, &before, &after, &capture, new_id)?;
+            after
+        }
+    };
+    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+}

@@ -1,0 +1,138 @@
+//! `GET /api/calls/{callId}`: the door of the call.
+
+use axum::extract::State;
+use domain::booking::{Booking, Party};
+use domain::ids::{BookingId, UserId};
+use domain::user::{User, UserError};
+use jiff::{SignedDuration, Timestamp};
+use kit::callers::Onboarded;
+use kit::clients::Stream;
+use kit::error::Error;
+use kit::secrets::Provider;
+use kit::views::BookingView;
+use kit::{App, As, Json, Path, Route, SignedIn, Who};
+use providers::stream::{CALL_TYPE, CallRequest, CallRole, StreamError, StreamUser, token};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::booking::Call;
+use store::keys;
+
+use crate::party::own;
+
+/// Stream refuses tokens from the future, and clocks differ.
+const ISSUED_BEFORE: SignedDuration = SignedDuration::from_secs(10);
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("get_call", "/api/calls/{callId}", Who::Parties, get_call)
+        .about(
+            "Lets a party into the call, from 10 minutes before the start to 30 minutes after the end: a token for \
+             this call alone, valid until the door closes.",
+        )
+        .answers::<CallView>(200)
+        .refuses(&[(409, "call_not_open"), (409, "booking_cancelled"), (503, "upstream_unavailable")])
+        .needs(&[Provider::Stream])
+}
+
+/// What it takes to join.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Call")]
+struct CallView {
+    /// The call's id at Stream; equals the booking's.
+    call_id: BookingId,
+    /// The call's type at Stream.
+    call_type: &'static str,
+    /// The key of our Stream app.
+    api_key: String,
+    /// Lets this person into this call.
+    token: String,
+    /// Who joins.
+    user_id: UserId,
+    /// When the door closes and the token with it.
+    expires_at: Timestamp,
+    /// Where consent to recording stands.
+    consent: DoorConsent,
+    /// The booking.
+    booking: BookingView,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct DoorConsent {
+    /// Your latest word.
+    mine: Option<bool>,
+    /// Whether both parties have said yes.
+    both: bool,
+}
+
+async fn get_call(
+    State(app): State<App>,
+    SignedIn(session): SignedIn,
+    As(Onboarded(caller)): As<Onboarded>,
+    Path(id): Path<BookingId>,
+) -> Result<Json<CallView>, Error> {
+    // Joining in somebody's name is more than reading.
+    if session.impersonator.is_some() {
+        return Err(UserError::Impersonated.into());
+    }
+    let items = app.table.batch_get(&[keys::booking(id), keys::call(id)]).await?;
+    let (booking, party) = own(&items, id, &caller.user_id)?;
+    let now = app.now();
+    booking.check_door(now)?;
+    let call: Call = items.get(&keys::call(id))?.unwrap_or_default();
+
+    let mut stream = app.stream().await?;
+    if !call.created {
+        stream = create(&app, stream, &booking).await?;
+    }
+    let role = match party {
+        Party::Interviewee => CallRole::User,
+        Party::Interviewer => CallRole::Host,
+    };
+    let (issued_at, expires_at) = (now - ISSUED_BEFORE, booking.door().1);
+    let token = token::call_token(&stream.api_secret, &caller.user_id, &[id], role, issued_at, expires_at);
+    let consent = DoorConsent { mine: booking.consents.of(party).map(|c| c.record), both: booking.consents.both() };
+    Ok(Json(CallView {
+        call_id: id,
+        call_type: CALL_TYPE,
+        api_key: stream.api_key,
+        token: token.expose().to_owned(),
+        user_id: caller.user_id,
+        expires_at,
+        consent,
+        booking: BookingView::of(&booking, now),
+    }))
+}
+
+/// Creates the call where the worker has not yet done it. Repeating it changes nothing at Stream.
+async fn create(app: &App, stream: Stream, booking: &Booking) -> Result<Stream, Error> {
+    let parties = [&booking.interviewee_id, &booking.interviewer_id];
+    let items = app.table.batch_get(&parties.map(keys::profile)).await?;
+    let mut users = Vec::with_capacity(2);
+    for id in parties {
+        let user: Option<User> = items.get(&keys::profile(id))?;
+        let (name, image) = user.map_or((None, None), |u| (u.name, u.image_url));
+        users.push(StreamUser { id: id.clone(), name: name.unwrap_or_default(), image });
+    }
+    let seconds = booking.end_time.duration_since(booking.start_time).as_secs() + 40 * 60;
+    let request = CallRequest {
+        call_id: booking.booking_id,
+        starts_at: booking.start_time,
+        max_duration_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
+        interviewee: booking.interviewee_id.clone(),
+        interviewer: booking.interviewer_id.clone(),
+    };
+    let stream = match stream.client.upsert_users(&users).await {
+        Err(StreamError::Unauthorized) => {
+            let reread = app.stream_reread().await?.ok_or(StreamError::Unauthorized)?;
+            reread.client.upsert_users(&users).await?;
+            reread
+        }
+        outcome => {
+            outcome?;
+            stream
+        }
+    };
+    stream.client.get_or_create_call(&request).await?;
+    Ok(stream)
+}

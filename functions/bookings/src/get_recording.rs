@@ -1,0 +1,83 @@
+//! `GET /api/bookings/{bookingId}/recording`.
+
+use std::time::Duration;
+
+use aws_sdk_s3::presigning::PresigningConfig;
+use axum::extract::State;
+use domain::ids::BookingId;
+use jiff::{SignedDuration, Timestamp};
+use kit::callers::Onboarded;
+use kit::error::{Error, Fault, not_found};
+use kit::{App, As, Json, Path, Route, Who};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::booking;
+use store::media::{self, MediaKind, StoredFile};
+
+/// How long a link can be used.
+const LINK_SECONDS: u64 = 15 * 60;
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("get_recording", "/api/bookings/{bookingId}/recording", Who::Parties, get_recording)
+        .about("Gives links to the recordings of a session, one per file, each valid for 15 minutes.")
+        .answers::<RecordingsView>(200)
+}
+
+/// The recordings of a session.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Recordings")]
+struct RecordingsView {
+    /// By start.
+    items: Vec<RecordingView>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Recording")]
+struct RecordingView {
+    /// Where to watch it. Whoever has the link can.
+    url: String,
+    /// Until when the link can be used.
+    expires_at: Timestamp,
+    /// When the recording begins.
+    start_time: Timestamp,
+    /// How long it is.
+    duration_seconds: u64,
+}
+
+async fn get_recording(
+    State(app): State<App>,
+    As(Onboarded(caller)): As<Onboarded>,
+    Path(id): Path<BookingId>,
+) -> Result<Json<RecordingsView>, Error> {
+    let (booking, files) =
+        tokio::join!(booking::get(&app.table, id), media::list(&app.table, id, MediaKind::Recording));
+    let own = booking?.is_some_and(|b| b.party(&caller.user_id).is_some());
+    if !own {
+        return Err(not_found("booking"));
+    }
+    let mut items = Vec::new();
+    for file in files? {
+        if let Some(key) = &file.object_key {
+            items.push(link(&app, key, &file).await?);
+        }
+    }
+    Ok(Json(RecordingsView { items }))
+}
+
+async fn link(app: &App, object_key: &str, file: &StoredFile) -> Result<RecordingView, Error> {
+    let fault = |error: String| Error::from(Fault(format!("a link could not be signed: {error}")));
+    let validity = PresigningConfig::expires_in(Duration::from_secs(LINK_SECONDS));
+    let request = app.s3().get_object().bucket(app.media_bucket()?).key(object_key);
+    let request = request.response_content_type("video/mp4");
+    let signed = request.presigned(validity.map_err(|e| fault(e.to_string()))?).await;
+    let signed = signed.map_err(|e| fault(aws_sdk_s3::error::DisplayErrorContext(&e).to_string()))?;
+    let duration = file.end_time.duration_since(file.start_time).as_secs();
+    Ok(RecordingView {
+        url: signed.uri().to_owned(),
+        expires_at: app.now() + SignedDuration::from_secs(i64::try_from(LINK_SECONDS).unwrap_or(0)),
+        start_time: file.start_time,
+        duration_seconds: u64::try_from(duration).unwrap_or(0),
+    })
+}

@@ -1,0 +1,89 @@
+//! `POST /api/calls/{callId}/consent`.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::BookingError;
+use domain::ids::BookingId;
+use domain::rate::RateRule;
+use http::StatusCode;
+use kit::callers::Participant;
+use kit::error::Error;
+use kit::extract::RequestBody;
+use kit::write::answer;
+use kit::{App, Path, Route, Who, Write};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::booking::Call;
+use store::outbox::{self, Effect};
+use store::{Tx, booking, keys};
+
+use crate::party::own;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("give_consent", "/api/calls/{callId}/consent", Who::Parties, give_consent)
+        .about(
+            "Says whether the session may be recorded and transcribed. Nothing is recorded before both parties have \
+             said yes; a no still lets them talk, and a yes can be withdrawn: the recording stops.",
+        )
+        .body::<GiveConsent>()
+        .answers::<ConsentView>(200)
+        .idempotent()
+        .refuses(&[(409, "booking_cancelled")])
+}
+
+/// A word on being recorded.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct GiveConsent {
+    /// The version of the text that you were shown.
+    version: String,
+    /// Whether the session may be recorded and transcribed.
+    record: bool,
+}
+
+impl RequestBody for GiveConsent {}
+
+/// Where consent stands.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Consent")]
+struct ConsentView {
+    /// Your latest word.
+    mine: Option<bool>,
+    /// Whether both parties have said yes.
+    both: bool,
+    /// Whether the call is being recorded now.
+    recording: bool,
+}
+
+async fn give_consent(
+    State(app): State<App>,
+    Path(id): Path<BookingId>,
+    write: Write<Participant, GiveConsent>,
+) -> Result<Response, Error> {
+    app.retry(|| attempt(&app, &write, id)).await
+}
+
+async fn attempt(app: &App, write: &Write<Participant, GiveConsent>, id: BookingId) -> Result<Response, Error> {
+    let begun = write.begin(app, RateRule::Writes, &[keys::booking(id), keys::call(id)]).await?;
+    let (before, party) = own(&begun.items, id, write.user_id())?;
+    if before.is_cancelled() {
+        return Err(BookingError::Cancelled.into());
+    }
+    let call: Call = begun.items.get(&keys::call(id))?.unwrap_or_default();
+
+    let mut after = before.clone();
+    let changed = after.consents.say(party, &write.body.version, write.body.record, begun.now)?;
+    let both = after.consents.both();
+    let view = ConsentView { mine: Some(write.body.record), both, recording: call.recording };
+    if !changed {
+        return answer(StatusCode::OK, &view);
+    }
+    let mut tx = Tx::new();
+    booking::replace(&mut tx, &before, &after)?;
+    if both != before.consents.both() {
+        let cause = format!("consent-{}", after.consents.sequence);
+        outbox::write(&mut tx, &Effect::MatchRecording { booking_id: id, cause }, begun.now)?;
+    }
+    begun.commit(app, tx, StatusCode::OK, &view).await
+}

@@ -1,0 +1,60 @@
+//! `GET /api/appointments`.
+
+use axum::extract::State;
+use kit::callers::Participant;
+use kit::error::Error;
+use kit::page::limit;
+use kit::views::BookingView;
+use kit::{App, As, Json, List, Query, Route, Who};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::booking;
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("list_appointments", "/api/appointments", Who::Participant, list_appointments)
+        .about("Lists your bookings: those that have not ended, soonest first, or those that have, latest first.")
+        .query::<Appointments>()
+        .answers::<List<BookingView>>(200)
+}
+
+/// Which bookings.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Scope {
+    /// Those that have not ended.
+    #[default]
+    Upcoming,
+    /// Those that have ended.
+    Past,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Appointments {
+    /// Which of your bookings.
+    #[serde(default)]
+    scope: Scope,
+    /// How many at most, 1 to 100; 20 where not given.
+    limit: Option<u32>,
+    /// Where to go on.
+    cursor: Option<String>,
+}
+
+async fn list_appointments(
+    State(app): State<App>,
+    As(caller): As<Participant>,
+    Query(asked): Query<Appointments>,
+) -> Result<Json<List<BookingView>>, Error> {
+    let now = app.now();
+    let scope = match asked.scope {
+        Scope::Upcoming => booking::Scope::Upcoming,
+        Scope::Past => booking::Scope::Past,
+    };
+    let after = asked.cursor.as_deref().map(booking::place).transpose()?;
+    let limit = limit(asked.limit)?;
+    let (bookings, next_cursor) =
+        booking::of_person(&app.table, &caller.user.user_id, caller.side, scope, now, limit, after).await?;
+    let items = bookings.iter().map(|b| BookingView::of(b, now)).collect();
+    Ok(Json(List { items, next_cursor }))
+}

@@ -1,0 +1,62 @@
+//! Bookings end to end, as API Gateway calls them.
+
+use domain::booking::Party;
+use domain::ids::{BookingId, UserId};
+use domain::settlement::Visit;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store::Tx;
+use testing::{Answer, Options, World, noon};
+
+mod calls;
+mod concurrency;
+mod create;
+mod life;
+
+/// Ten in the morning of the day after the tests' noon.
+const TOMORROW: &str = "2026-11-21T10:00:00Z";
+
+async fn world() -> World {
+    let world = World::new(&crate::routes()).await;
+    people(&world).await;
+    world
+}
+
+async fn people(world: &World) {
+    world.add_interviewer("ivy").await;
+    world.add_candidate("cara", 100).await;
+    world.add_candidate("dan", 100).await;
+}
+
+fn slot(start: &str) -> Value {
+    json!({ "interviewerId": "ivy", "startTime": start })
+}
+
+async fn book(world: &World, user: &str, start: &str) -> Answer {
+    world.call(user, "POST", "/api/bookings", slot(start)).await
+}
+
+async fn booked(world: &World) -> BookingId {
+    let view = book(world, "cara", TOMORROW).await.expect(201);
+    view["bookingId"].as_str().unwrap().parse().unwrap()
+}
+
+async fn balances(world: &World, user: &str) -> (u64, u64, u64) {
+    let user: UserId = user.parse().unwrap();
+    let [credit, _] = store::wallet::of_user(&world.app.table, &user).await.unwrap();
+    (credit.available, credit.held, credit.earned)
+}
+
+/// Stores a stay as the webhook would, in minutes from the start of the booking.
+async fn was_there(world: &World, id: BookingId, party: Party, from: i64, to: i64) {
+    let start: Timestamp = TOMORROW.parse().unwrap();
+    let at = |minute| Some(start + SignedDuration::from_mins(minute));
+    let visit = Visit { session_id: "s1".into(), party, joined_at: at(from), left_at: at(to) };
+    let mut tx = Tx::new();
+    store::booking::write_visit(&mut tx, id, &format!("{party:?}{from}"), &visit);
+    tx.commit(&world.app.table).await.unwrap();
+}
+
+fn after_end(world: &World) {
+    world.app.clock.set("2026-11-21T11:00:00Z".parse().unwrap());
+}

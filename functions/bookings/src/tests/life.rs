@@ -1,0 +1,142 @@
+//! What happens to a booking after it was made.
+
+use super::*;
+
+async fn post(world: &World, user: &str, id: BookingId, action: &str, body: Value) -> Answer {
+    world.call(user, "POST", &format!("/api/bookings/{id}/{action}"), body).await
+}
+
+fn reason() -> Value {
+    json!({ "reason": "plans changed" })
+}
+
+#[tokio::test]
+async fn a_cancelled_booking_gives_the_price_and_the_time_back() {
+    let world = world().await;
+    let id = booked(&world).await;
+    let view = post(&world, "ivy", id, "cancel", reason()).await.expect(200);
+    assert_eq!(view["status"], "CANCELLED");
+    assert_eq!(view["cancelledBy"], "INTERVIEWER");
+    assert_eq!(view["settlement"]["outcome"], "RELEASED");
+    assert_eq!(balances(&world, "cara").await, (100, 0, 0));
+    assert_eq!(post(&world, "ivy", id, "cancel", reason()).await.expect(200)["status"], "CANCELLED");
+    post(&world, "cara", id, "cancel", reason()).await.refused(409, "booking_not_cancellable");
+    book(&world, "dan", TOMORROW).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_reason_is_needed_and_strangers_find_nothing_to_cancel() {
+    let world = world().await;
+    let id = booked(&world).await;
+    for body in [json!({ "reason": "no" }), json!({ "reason": "x".repeat(501) }), json!({}), json!({ "reason": 3 })] {
+        post(&world, "cara", id, "cancel", body).await.refused(422, "validation_failed");
+    }
+    let code = json!({ "reason": "plans changed", "code": "BECAUSE" });
+    post(&world, "cara", id, "cancel", code).await.refused(422, "validation_failed");
+    post(&world, "dan", id, "cancel", reason()).await.refused(404, "not_found");
+    let unknown = BookingId::new(ulid::Ulid::from_parts(1, 1));
+    post(&world, "cara", unknown, "cancel", reason()).await.refused(404, "not_found");
+    world.call("cara", "POST", "/api/bookings/nonsense/cancel", reason()).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn after_the_end_the_candidate_can_object_until_it_is_settled() {
+    let world = world().await;
+    let id = booked(&world).await;
+    let objection = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
+    after_end(&world);
+    post(&world, "cara", id, "cancel", reason()).await.refused(409, "booking_not_cancellable");
+    post(&world, "ivy", id, "cancel", objection.clone()).await.refused(409, "booking_not_cancellable");
+    let view = post(&world, "cara", id, "cancel", objection).await.expect(200);
+    assert_eq!(view["cancelCode"], "DID_NOT_TAKE_PLACE");
+    assert_eq!(balances(&world, "cara").await, (100, 0, 0));
+}
+
+#[tokio::test]
+async fn a_held_session_is_paid_when_the_interviewer_says_so() {
+    let world = world().await;
+    let id = booked(&world).await;
+    was_there(&world, id, Party::Interviewee, 0, 50).await;
+    was_there(&world, id, Party::Interviewer, 0, 50).await;
+    post(&world, "ivy", id, "complete", Value::Null).await.refused(409, "booking_not_ended");
+    after_end(&world);
+    post(&world, "cara", id, "complete", Value::Null).await.refused(403, "forbidden");
+    let objection = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
+    post(&world, "cara", id, "cancel", objection).await.refused(409, "booking_not_cancellable");
+    let view = post(&world, "ivy", id, "complete", Value::Null).await.expect(200);
+    assert_eq!(view["status"], "COMPLETED");
+    assert_eq!(
+        view["settlement"],
+        json!({ "outcome": "CAPTURED", "reason": "session_held",
+        "settledAt": "2026-11-21T11:00:00Z" })
+    );
+    assert_eq!(post(&world, "ivy", id, "complete", json!({})).await.expect(200), view);
+    assert_eq!(balances(&world, "cara").await, (80, 0, 0));
+    assert_eq!(balances(&world, "ivy").await, (0, 0, 20));
+}
+
+#[tokio::test]
+async fn where_attendance_cannot_tell_the_word_is_remembered_and_moves_nothing() {
+    let world = world().await;
+    let id = booked(&world).await;
+    after_end(&world);
+    let view = post(&world, "ivy", id, "complete", Value::Null).await.expect(200);
+    assert_eq!(
+        (&view["status"], &view["completionRequestedAt"]),
+        (&json!("SCHEDULED"), &json!("2026-11-21T11:00:00Z"))
+    );
+    assert_eq!(post(&world, "ivy", id, "complete", Value::Null).await.expect(200), view);
+    assert_eq!(balances(&world, "cara").await, (80, 20, 0));
+}
+
+#[tokio::test]
+async fn a_session_that_attendance_shows_was_not_held_is_not_completed() {
+    let world = world().await;
+    let id = booked(&world).await;
+    was_there(&world, id, Party::Interviewee, 0, 20).await;
+    after_end(&world);
+    post(&world, "ivy", id, "complete", Value::Null).await.refused(409, "session_not_held");
+}
+
+#[tokio::test]
+async fn a_review_counts_once_and_only_after_completion() {
+    let world = world().await;
+    let id = booked(&world).await;
+    post(&world, "cara", id, "review", json!({ "rating": 4 })).await.refused(409, "booking_not_completed");
+    was_there(&world, id, Party::Interviewee, 0, 50).await;
+    was_there(&world, id, Party::Interviewer, 0, 50).await;
+    after_end(&world);
+    post(&world, "ivy", id, "complete", Value::Null).await.expect(200);
+    for body in [
+        json!({ "rating": 0 }),
+        json!({ "rating": 6 }),
+        json!({ "rating": "5" }),
+        json!({}),
+        json!({ "rating": 5, "comment": "x".repeat(2001) }),
+    ] {
+        post(&world, "cara", id, "review", body).await.refused(422, "validation_failed");
+    }
+    post(&world, "ivy", id, "review", json!({ "rating": 5 })).await.refused(403, "forbidden");
+    let view = post(&world, "cara", id, "review", json!({ "rating": 4, "comment": " Kind. " })).await.expect(201);
+    assert_eq!((&view["rating"], &view["comment"]), (&json!(4), &json!("Kind.")));
+    post(&world, "cara", id, "review", json!({ "rating": 1 })).await.refused(409, "already_reviewed");
+    let card = store::directory::get(&world.app.table, &"ivy".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((card.profile.rating(), card.profile.review_count), (Some(4.0), 1));
+}
+
+#[tokio::test]
+async fn feedback_and_recordings_are_the_parties_business() {
+    let world = world().await;
+    let id = booked(&world).await;
+    for user in ["cara", "ivy"] {
+        world
+            .call(user, "GET", &format!("/api/bookings/{id}/feedback"), Value::Null)
+            .await
+            .refused(404, "feedback_not_ready");
+        let recordings = world.call(user, "GET", &format!("/api/bookings/{id}/recording"), Value::Null).await;
+        assert_eq!(recordings.expect(200), json!({ "items": [] }));
+    }
+    for what in ["feedback", "recording"] {
+        world.call("dan", "GET", &format!("/api/bookings/{id}/{what}"), Value::Null).await.refused(404, "not_found");
+    }
+}

@@ -1,0 +1,4 @@
+//! Serves `stream_webhook`.
+fn main() -> std::process::ExitCode {
+    kit::serve::serve_http(webhooks::stream_webhook::route())
+}

@@ -1,0 +1,114 @@
+//! `POST /api/webhooks/clerk`: people whose accounts were created, changed or deleted.
+//!
+//! Clerk's word wins over what a browser said, the newest over older ones, and a deletion over everything.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::UserId;
+use domain::user::{Identity, User};
+use kit::error::Error;
+use kit::secrets::Provider;
+use kit::webhook::{DeliveryError, RawDelivery, Received, received};
+use kit::write::sha256_hex;
+use kit::{App, Route, Who};
+use providers::clerk::ClerkUser;
+use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
+use store::outbox::Effect;
+use store::webhook::Delivery;
+use store::{Items, Tx, keys, outbox, user};
+
+use crate::signature::{Refused, check};
+
+#[cfg(test)]
+mod tests;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("clerk_webhook", "/api/webhooks/clerk", Who::Signed, clerk_webhook)
+        .about(
+            "Takes events of Clerk, signed by the Svix scheme. Repeats, older news and events of no concern are \
+             acknowledged and change nothing.",
+        )
+        .answers::<Received>(200)
+        .needs(&[Provider::Clerk])
+}
+
+async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<Response, Error> {
+    let now = app.now();
+    let judge = |secrets: &[providers::Secret]| {
+        verify(secrets, &delivery.headers, &delivery.body, now).map_err(|error| match error {
+            SignatureError::NoMatch => Refused::NoMatch(error.to_string()),
+            _ => Refused::ForGood(error.to_string()),
+        })
+    };
+    check(&app, Provider::Clerk, "webhookSecret", &judge).await?;
+    let event = parse(&delivery.body).map_err(|error| DeliveryError::Malformed(error.to_string()))?;
+    let kind = match &event {
+        ClerkEvent::UserUpserted { .. } => "user upserted",
+        ClerkEvent::UserDeleted { .. } => "user deleted",
+        ClerkEvent::Unknown { kind } => {
+            tracing::info!(event.kind = kind, "event of no concern");
+            return Ok(received());
+        }
+    };
+    let delivery = Delivery::new("clerk", &sha256_hex(&delivery.body), kind);
+    app.retry(|| record(&app, &delivery, &event)).await?;
+    tracing::info!(event.kind = kind, "event recorded");
+    Ok(received())
+}
+
+/// One attempt to record a delivery together with what follows from it.
+async fn record(app: &App, delivery: &Delivery, event: &ClerkEvent) -> Result<(), Error> {
+    let (ClerkEvent::UserUpserted { user: ClerkUser { user_id, .. } } | ClerkEvent::UserDeleted { user_id }) = event
+    else {
+        return Ok(());
+    };
+    let cancel = Effect::CancelBookings { user_id: user_id.clone() };
+    let wanted = [delivery.key().clone(), keys::profile(user_id), keys::outbox(&cancel.outbox_id())];
+    let items = app.table.batch_get(&wanted).await?;
+    if delivery.was_seen(&items)? {
+        return Ok(());
+    }
+    let before: Option<User> = items.get(&wanted[1])?;
+    let mut tx = Tx::new();
+    delivery.record(&mut tx, app.now())?;
+    match event {
+        ClerkEvent::UserUpserted { user } => write_word(&mut tx, app, before.as_ref(), user)?,
+        _ => write_tombstone(&mut tx, app, before.as_ref(), user_id, &items, &cancel)?,
+    }
+    Ok(tx.commit(&app.table).await?)
+}
+
+fn write_word(tx: &mut Tx, app: &App, before: Option<&User>, told: &ClerkUser) -> Result<(), Error> {
+    let known = before.cloned().unwrap_or_else(|| User::new(told.user_id.clone(), app.now()));
+    let identity =
+        Identity { name: told.name.clone(), email: told.email.clone(), image_url: told.image_url.clone() };
+    if let Some(after) = known.take_clerk_word(identity, told.updated_at) {
+        user::write(tx, before, &after)?;
+    }
+    Ok(())
+}
+
+/// A person we never heard of gets a tombstone too, so that an older delivery that is still on its way cannot bring them
+/// to life.
+fn write_tombstone(
+    tx: &mut Tx,
+    app: &App,
+    before: Option<&User>,
+    user_id: &UserId,
+    items: &Items,
+    cancel: &Effect,
+) -> Result<(), Error> {
+    let now = app.now();
+    let known = before.cloned().unwrap_or_else(|| User::new(user_id.clone(), now));
+    if known.deleted_at.is_some() {
+        return Ok(());
+    }
+    user::write(tx, before, &known.tombstone(now))?;
+    // What an interviewer sent to be verified is personal data, and nothing is left to decide.
+    tx.delete(keys::verification(user_id));
+    if items.get::<outbox::Row>(&keys::outbox(&cancel.outbox_id()))?.is_none() {
+        outbox::write(tx, cancel, now)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! Verifying a delivery while a provider's secret may be in rotation.
+
+use kit::error::Error;
+use kit::secrets::Provider;
+use kit::telemetry::{Metric, count};
+use kit::webhook::DeliveryError;
+use kit::{App, BoxFuture};
+use providers::Secret;
+
+/// Why a signature is refused.
+#[derive(Debug)]
+pub enum Refused {
+    /// It fits none of the secrets, which may have been rotated.
+    NoMatch(String),
+    /// No secret would make it good.
+    ForGood(String),
+}
+
+/// Verifies with every value of the cached secret. A signature that fits none of them is tried once more with the secret
+/// read again (architecture.md, rule 10); what is still refused is 401 `invalid_signature`, and counted.
+pub fn check<'a>(
+    app: &'a App,
+    provider: Provider,
+    key: &'static str,
+    verify: &'a (dyn Fn(&[Secret]) -> Result<(), Refused> + Sync),
+) -> BoxFuture<'a, Result<(), Error>> {
+    Box::pin(async move {
+        let cached = app.secrets.get(provider, app.now()).await?;
+        let mut outcome = verify(&cached.all(key)?);
+        if matches!(outcome, Err(Refused::NoMatch(_)))
+            && let Some(reread) = app.secrets.reread(provider, app.now()).await?
+        {
+            outcome = verify(&reread.all(key)?);
+        }
+        outcome.map_err(|Refused::NoMatch(why) | Refused::ForGood(why)| refuse(app, provider, why))
+    })
+}
+
+/// 401 `invalid_signature`, counted. Nothing of the delivery is logged: nobody vouches for it.
+pub fn refuse(app: &App, provider: Provider, why: String) -> Error {
+    tracing::warn!(provider = provider.name(), why, "delivery refused");
+    count(Metric::WebhookRefused, 1, app.now());
+    DeliveryError::InvalidSignature(why).into()
+}

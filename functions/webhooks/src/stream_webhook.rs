@@ -1,0 +1,266 @@
+//! `POST /api/webhooks/stream`: what happened in calls.
+//!
+//! Events come late, twice and in any order. Each becomes a fact with its own time, so that any order of any number of
+//! them ends in the same state (I5).
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::Booking;
+use domain::ids::BookingId;
+use domain::settlement::{CallSession, Visit};
+use kit::error::Error;
+use kit::secrets::Provider;
+use kit::webhook::{DeliveryError, RawDelivery, Received, received};
+use kit::write::sha256_hex;
+use kit::{App, Route, Who};
+use providers::stream::webhook::{
+    BodyError, CallEvent, CallEventKind, SignatureError, StreamEvent, decode, parse, verify,
+};
+use providers::stream::{CALL_TYPE, MediaFile};
+use store::booking::{Call, write_call, write_session, write_visit};
+use store::media::{MediaKind, StoredFile, digest};
+use store::outbox::{Effect, StreamFile};
+use store::webhook::Delivery;
+use store::{StoreError, Tx, keys, media, outbox};
+
+use crate::signature::{Refused, check, refuse};
+
+#[cfg(test)]
+mod tests;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("stream_webhook", "/api/webhooks/stream", Who::Signed, stream_webhook)
+        .about(
+            "Takes events of Stream. The signature covers the uncompressed body. Repeats and events of no concern are \
+             acknowledged and change nothing.",
+        )
+        .answers::<Received>(200)
+        .needs(&[Provider::Stream])
+}
+
+async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<Response, Error> {
+    let body = decode(&delivery.body).map_err(|error| match error {
+        BodyError::TooLarge => DeliveryError::TooLarge.into(),
+        // What cannot be unpacked cannot be verified.
+        BodyError::NotGzip => refuse(&app, Provider::Stream, error.to_string()),
+    })?;
+    let judge = |secrets: &[providers::Secret]| {
+        verify(secrets, &delivery.headers, &body).map_err(|error| match error {
+            SignatureError::NoMatch => Refused::NoMatch(error.to_string()),
+            SignatureError::MissingHeader => Refused::ForGood(error.to_string()),
+        })
+    };
+    check(&app, Provider::Stream, "apiSecret", &judge).await?;
+    let event = match parse(&body).map_err(|error| DeliveryError::Malformed(error.to_string()))? {
+        StreamEvent::Call(event) => event,
+        StreamEvent::Unknown { kind } => {
+            tracing::info!(event.kind = kind, "event of no concern");
+            return Ok(received());
+        }
+    };
+    let Some(booking_id) = booking_of(&event) else {
+        tracing::info!(event.kind = name(&event.kind), "event of a call that is not ours");
+        return Ok(received());
+    };
+    let sha256 = sha256_hex(&body);
+    let delivery = Delivery::new("stream", &sha256, name(&event.kind));
+    app.retry(|| record(&app, &delivery, booking_id, &event, &sha256)).await?;
+    tracing::info!(event.kind = name(&event.kind), booking.id = %booking_id, "event recorded");
+    Ok(received())
+}
+
+/// The booking whose call an event is about. Other calls may exist in the same Stream app.
+fn booking_of(event: &CallEvent) -> Option<BookingId> {
+    if event.call.call_type != CALL_TYPE {
+        return None;
+    }
+    event.call.call_id.parse().ok()
+}
+
+fn name(kind: &CallEventKind) -> &'static str {
+    match kind {
+        CallEventKind::SessionStarted { .. } => "call.session_started",
+        CallEventKind::SessionEnded { .. } => "call.session_ended",
+        CallEventKind::ParticipantJoined { .. } => "call.session_participant_joined",
+        CallEventKind::ParticipantLeft { .. } => "call.session_participant_left",
+        CallEventKind::CallEnded => "call.ended",
+        CallEventKind::RecordingStarted => "call.recording_started",
+        CallEventKind::RecordingStopped => "call.recording_stopped",
+        CallEventKind::RecordingFailed => "call.recording_failed",
+        CallEventKind::RecordingReady { .. } => "call.recording_ready",
+        CallEventKind::TranscriptionStarted => "call.transcription_started",
+        CallEventKind::TranscriptionStopped => "call.transcription_stopped",
+        CallEventKind::TranscriptionFailed { .. } => "call.transcription_failed",
+        CallEventKind::TranscriptionReady { .. } => "call.transcription_ready",
+    }
+}
+
+/// One attempt to record a delivery together with what follows from it.
+async fn record(
+    app: &App,
+    delivery: &Delivery,
+    booking_id: BookingId,
+    event: &CallEvent,
+    sha256: &str,
+) -> Result<(), Error> {
+    let effect = effect(booking_id, event, sha256);
+    let (booking_key, call_key) = (keys::booking(booking_id), keys::call(booking_id));
+    let mut wanted = vec![delivery.key().clone(), booking_key.clone(), call_key.clone()];
+    let outbox_key = effect.as_ref().map(|effect| keys::outbox(&effect.outbox_id()));
+    wanted.extend(outbox_key.clone());
+    let items = app.table.batch_get(&wanted).await?;
+    if delivery.was_seen(&items)? {
+        return Ok(());
+    }
+    let Some(booking) = items.get::<Booking>(&booking_key)? else {
+        tracing::warn!(booking.id = %booking_id, "event of a booking that does not exist");
+        return Ok(());
+    };
+    let now = app.now();
+    let mut tx = Tx::new();
+    delivery.record(&mut tx, now)?;
+    write_facts(&mut tx, &booking, event)?;
+    let call: Call = items.get(&call_key)?.unwrap_or_default();
+    if let Some(changed) = changed_call(&call, event) {
+        write_call(&mut tx, booking_id, &changed)?;
+    }
+    if let (Some(effect), Some(key)) = (&effect, &outbox_key)
+        && is_due(&booking, event)
+        // Another delivery may have told of the same file or session in other words.
+        && items.get::<outbox::Row>(key)?.is_none()
+    {
+        outbox::write(&mut tx, effect, now)?;
+    }
+    Ok(tx.commit(&app.table).await?)
+}
+
+/// Facts that stand on their own: who was there, and that there will be no transcript.
+fn write_facts(tx: &mut Tx, booking: &Booking, event: &CallEvent) -> Result<(), StoreError> {
+    let (booking_id, at) = (booking.booking_id, event.created_at);
+    match &event.kind {
+        CallEventKind::SessionStarted { session_id } => {
+            let session = CallSession { session_id: session_id.clone(), started_at: Some(at), ended_at: None };
+            write_session(tx, booking_id, &session);
+        }
+        CallEventKind::SessionEnded { session_id } => {
+            let session = CallSession { session_id: session_id.clone(), started_at: None, ended_at: Some(at) };
+            write_session(tx, booking_id, &session);
+        }
+        CallEventKind::ParticipantJoined { session_id, user_id, user_session_id, joined_at } => {
+            // Others may be let into a call by Stream's dashboard; they decide nothing.
+            if let Some(party) = booking.party(user_id) {
+                let visit =
+                    Visit { session_id: session_id.clone(), party, joined_at: Some(*joined_at), left_at: None };
+                write_visit(tx, booking_id, user_session_id, &visit);
+            }
+        }
+        CallEventKind::ParticipantLeft { session_id, user_id, user_session_id, joined_at, left_at, .. } => {
+            if let Some(party) = booking.party(user_id) {
+                let visit =
+                    Visit { session_id: session_id.clone(), party, joined_at: *joined_at, left_at: Some(*left_at) };
+                write_visit(tx, booking_id, user_session_id, &visit);
+            }
+        }
+        CallEventKind::TranscriptionFailed { .. } => {
+            media::write(tx, booking_id, MediaKind::Transcript, &missing_transcript(event))?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// A failed transcription names neither its session nor a file, so its time stands for both.
+fn missing_transcript(event: &CallEvent) -> StoredFile {
+    StoredFile {
+        session_id: String::new(),
+        filename: format!("failed_{}", event.created_at),
+        object_key: None,
+        start_time: event.created_at,
+        end_time: event.created_at,
+        bytes: 0,
+    }
+}
+
+/// What is known of a call after an event, where that changes it.
+fn changed_call(known: &Call, event: &CallEvent) -> Option<Call> {
+    let at = event.created_at;
+    let mut call = known.clone();
+    match &event.kind {
+        CallEventKind::CallEnded => {
+            call.ended_at = Some(known.ended_at.map_or(at, |ended| ended.min(at)));
+        }
+        CallEventKind::RecordingStarted => note_recording(&mut call, true, event),
+        CallEventKind::RecordingStopped => note_recording(&mut call, false, event),
+        CallEventKind::RecordingFailed => {
+            note_recording(&mut call, false, event);
+            note_failure(&mut call, "recording failed", event);
+        }
+        CallEventKind::TranscriptionFailed { reason } => {
+            let reason = reason.as_deref().unwrap_or("no reason given");
+            let reason: String = reason.chars().take(200).collect();
+            note_failure(&mut call, &format!("transcription failed: {reason}"), event);
+        }
+        _ => {}
+    }
+    (call != *known).then_some(call)
+}
+
+/// The latest word counts, by Stream's clock; of two at the same instant, that it does not run.
+fn note_recording(call: &mut Call, recording: bool, event: &CallEvent) {
+    let is_later = call.recording_changed_at.is_none_or(|known| {
+        known < event.created_at || (known == event.created_at && call.recording && !recording)
+    });
+    if is_later {
+        (call.recording, call.recording_changed_at) = (recording, Some(event.created_at));
+    }
+}
+
+/// The latest failure is kept. The time comes first and has one width, so the greatest text is the latest.
+fn note_failure(call: &mut Call, what: &str, event: &CallEvent) {
+    let told = format!("{:.3} {what}", event.created_at);
+    if call.failure.as_ref().is_none_or(|known| *known < told) {
+        call.failure = Some(told);
+    }
+}
+
+/// What may have to follow an event; see [`is_due`].
+fn effect(booking_id: BookingId, event: &CallEvent, sha256: &str) -> Option<Effect> {
+    Some(match &event.kind {
+        CallEventKind::SessionStarted { session_id } => {
+            Effect::MatchRecording { booking_id, cause: format!("session-{}", digest(session_id, "")) }
+        }
+        CallEventKind::RecordingStarted | CallEventKind::TranscriptionStarted => {
+            Effect::MatchRecording { booking_id, cause: format!("event-{}", &sha256[..20]) }
+        }
+        CallEventKind::RecordingReady { file } => Effect::CopyRecording { booking_id, file: announced(file) },
+        CallEventKind::TranscriptionReady { file } => Effect::CopyTranscript { booking_id, file: announced(file) },
+        CallEventKind::TranscriptionFailed { .. } => {
+            let missing = missing_transcript(event);
+            Effect::Feedback { booking_id, cause: digest(&missing.session_id, &missing.filename) }
+        }
+        _ => return None,
+    })
+}
+
+/// Whether the effect of an event must follow, given what the parties have agreed to. Whoever carries it out looks again.
+fn is_due(booking: &Booking, event: &CallEvent) -> bool {
+    let may_record = booking.consents.both() && !booking.is_cancelled();
+    match &event.kind {
+        CallEventKind::SessionStarted { .. } => may_record,
+        // What runs without consent has to be stopped.
+        CallEventKind::RecordingStarted | CallEventKind::TranscriptionStarted => !may_record,
+        // Media of a cancelled booking has to be deleted at Stream.
+        _ => true,
+    }
+}
+
+fn announced(file: &MediaFile) -> StreamFile {
+    StreamFile {
+        session_id: file.session_id.clone(),
+        filename: file.filename.clone(),
+        url: file.url.clone(),
+        start_time: file.start_time,
+        end_time: file.end_time,
+    }
+}
