@@ -1,7 +1,4 @@
-//! The rules of Greenroom as pure code: no AWS, no HTTP, no clock and no randomness.
-//!
-//! Time and new ids come in as arguments, so every rule can be tested exhaustively. See the crate's README for the
-//! map, the invariants and what is deliberately absent.
+#![doc = include_str!("../README.md")]
 
 pub mod availability;
 pub mod booking;

@@ -1,4 +1,4 @@
-//! What every Lambda has in common: start-up, routes, callers, errors, secrets, logs. See the crate's README.
+#![doc = include_str!("../README.md")]
 
 pub mod app;
 pub mod aws;

@@ -1,4 +1,4 @@
-//! The table: keys, transactions and one module per aggregate. See the crate's README.
+#![doc = include_str!("../README.md")]
 
 pub mod availability;
 pub mod booking;

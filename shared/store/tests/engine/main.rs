@@ -1,0 +1,362 @@
+//! The store against a real DynamoDB engine: every access pattern and every condition.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use domain::availability::NewAvailability;
+use domain::booking::{Booking, Party};
+use domain::calendar::{DayCalendar, UtcDay};
+use domain::ids::{AvailabilityId, BookingId, TransactionId, UserId};
+use domain::ledger::{TransactionType, Transfer, TransferId};
+use domain::money::Asset;
+use domain::settlement::{CallSession, Visit};
+use domain::user::{Category, Verification};
+use jiff::{SignedDuration, Timestamp};
+use store::booking::{Call, MonthPlace, Scope};
+use store::directory::Wanted;
+use store::outbox::{self, Effect};
+use store::wallet::StatementFilter;
+use store::{Item, Key, StoreError, Table, Tx, keys};
+use testing::{World, noon};
+use ulid::Ulid;
+
+async fn world() -> World {
+    World::new(&[]).await
+}
+
+fn user(name: &str) -> UserId {
+    name.parse().unwrap()
+}
+
+fn booking_id(n: u128) -> BookingId {
+    BookingId::new(Ulid(n))
+}
+
+fn key(name: &str) -> Key {
+    Key { pk: format!("TEST#{name}"), sk: "ITEM".into() }
+}
+
+fn item(name: &str, version: u64) -> Item {
+    Item::new(key(name), "Test", &serde_json::json!({ "version": version })).unwrap()
+}
+
+async fn commit(table: &Table, build: impl FnOnce(&mut Tx)) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    build(&mut tx);
+    tx.commit(table).await
+}
+
+fn contended(outcome: Result<(), StoreError>) {
+    assert!(matches!(outcome, Err(StoreError::Contended)), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_condition_that_fails_means_read_again_and_writes_nothing() {
+    let world = world().await;
+    let table = &world.app.table;
+    commit(table, |tx| tx.create(item("a", 1))).await.unwrap();
+    contended(commit(table, |tx| tx.create(item("a", 1))).await);
+    commit(table, |tx| tx.replace(item("a", 2), 1)).await.unwrap();
+    contended(commit(table, |tx| tx.replace(item("a", 2), 1)).await);
+    contended(commit(table, |tx| tx.replace(item("a", 1), 0)).await);
+    contended(commit(table, |tx| tx.check(key("a"), 1)).await);
+    contended(commit(table, |tx| tx.check(key("a"), 0)).await);
+    commit(table, |tx| tx.check(key("b"), 0)).await.unwrap();
+    // All or nothing: the second operation fails, so the first does not happen.
+    let both = commit(table, |tx| {
+        tx.create(item("c", 1));
+        tx.replace(item("a", 9), 1);
+    });
+    contended(both.await);
+    assert!(table.get::<serde_json::Value>(&key("c")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn an_item_whose_time_is_over_can_be_written_again() {
+    let world = world().await;
+    let table = &world.app.table;
+    commit(table, |tx| tx.create_unless_live(item("a", 1).expires(100), 50)).await.unwrap();
+    contended(commit(table, |tx| tx.create_unless_live(item("a", 1).expires(200), 99)).await);
+    commit(table, |tx| tx.create_unless_live(item("a", 1).expires(200), 100)).await.unwrap();
+}
+
+#[tokio::test]
+#[should_panic(expected = "touches each item once")]
+async fn a_transaction_that_touches_an_item_twice_is_a_defect() {
+    let world = world().await;
+    let _ = commit(&world.app.table, |tx| {
+        tx.create(item("a", 1));
+        tx.delete(key("a"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_stored_comes_back_as_it_was() {
+    let world = world().await;
+    let table = &world.app.table;
+    let ivy = world.add_interviewer("ivy").await;
+    let items = table.batch_get(&[keys::availability(&ivy), keys::availability(&ivy)]).await.unwrap();
+    let mut rules = store::availability::rules(&items, &ivy).unwrap();
+    let one_time = serde_json::json!({ "kind": "ONE_TIME", "startTime": "2026-10-25T00:00:00Z",
+        "endTime": "2026-10-25T02:00:00Z", "sessionMinutes": 60 });
+    rules.rules.clear();
+    let rule: NewAvailability = serde_json::from_value(one_time).unwrap();
+    let early = noon() - SignedDuration::from_hours(24 * 60);
+    rules.rules.push(rule.check(AvailabilityId::new(Ulid(1)), early).unwrap());
+    let mut tx = Tx::new();
+    store::availability::write(&mut tx, &ivy, &rules).unwrap();
+    tx.commit(table).await.unwrap();
+    let items = table.batch_get(&[keys::availability(&ivy), keys::bookable(&ivy)]).await.unwrap();
+    let read = store::availability::rules(&items, &ivy).unwrap();
+    assert_eq!(read.rules, rules.rules);
+    let bookable: store::user::Bookable = items.get(&keys::bookable(&ivy)).unwrap().unwrap();
+    assert_eq!(bookable.availability_version, read.version);
+
+    let (cara, day) = (user("cara"), UtcDay::containing(noon()));
+    let mut taken = DayCalendar::empty(day);
+    taken.claim(domain::calendar::QuarterHours::span(0, 4)).unwrap();
+    let mut tx = Tx::new();
+    store::calendar::write(&mut tx, &cara, &[taken.clone()]).unwrap();
+    tx.commit(table).await.unwrap();
+    let found = store::calendar::between(table, &cara, day, day).await.unwrap();
+    assert_eq!((found[0].taken, found[0].version), (taken.taken, 1));
+}
+
+#[tokio::test]
+async fn the_directory_follows_the_person() {
+    let world = world().await;
+    let table = &world.app.table;
+    let ivy = world.add_interviewer("ivy").await;
+    let list = |wanted: Wanted| async move { store::directory::page(table, &wanted, 10, None).await.unwrap().0.len() };
+    let by = |category| Wanted { category: Some(category), ..Wanted::default() };
+    assert_eq!(list(Wanted::default()).await, 1);
+    assert_eq!(list(by(Category::Backend)).await, 1);
+    assert_eq!(list(by(Category::Mobile)).await, 0);
+    assert_eq!(list(Wanted { min_years: Some(13), ..Wanted::default() }).await, 0);
+    assert_eq!(list(Wanted { max_rate: Some(20), ..Wanted::default() }).await, 1);
+
+    let before = store::user::get(table, &ivy).await.unwrap().unwrap();
+    let mut after = before.clone();
+    after.interviewer.as_mut().unwrap().categories = vec![Category::Mobile];
+    let mut tx = Tx::new();
+    store::user::write(&mut tx, Some(&before), &after).unwrap();
+    tx.commit(table).await.unwrap();
+    assert_eq!((list(by(Category::Backend)).await, list(by(Category::Mobile)).await), (0, 1));
+
+    let before = store::user::get(table, &ivy).await.unwrap().unwrap();
+    let hidden = before.decide_verification(Verification::Rejected).unwrap().unwrap();
+    let mut tx = Tx::new();
+    store::user::write(&mut tx, Some(&before), &hidden).unwrap();
+    tx.commit(table).await.unwrap();
+    assert_eq!(list(Wanted::default()).await, 0);
+    let bookable: store::user::Bookable = table.get(&keys::bookable(&ivy)).await.unwrap().unwrap();
+    assert!(!bookable.listed);
+}
+
+#[tokio::test]
+async fn pages_of_the_directory_neither_repeat_nor_lose_anybody() {
+    let world = world().await;
+    let table = &world.app.table;
+    for n in 0..7 {
+        world.add_interviewer(&format!("i{n}")).await;
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let (cards, next) = store::directory::page(table, &Wanted::default(), 3, after).await.unwrap();
+        seen.extend(cards.into_iter().map(|c| c.interviewer_id.to_string()));
+        match next {
+            Some(cursor) => after = Some(store::directory::page_cursor(&cursor).unwrap()),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (0..7).map(|n| format!("i{n}")).collect::<Vec<_>>());
+}
+
+async fn transfer(world: &World, transfer: &Transfer) -> Result<(), store::wallet::MoveError> {
+    let users: Vec<UserId> = transfer.users().into_iter().cloned().collect();
+    let wanted: Vec<Key> = users.iter().map(|u| keys::wallet(u, Asset::Credit)).collect();
+    let items = world.app.table.batch_get(&wanted).await?;
+    let mut wallets = Vec::new();
+    for user in &users {
+        wallets.push(store::wallet::wallet(&items, user, Asset::Credit)?);
+    }
+    let mut tx = Tx::new();
+    let new_id = || TransactionId::new(world.app.ids.unique(world.app.now()));
+    store::wallet::write_transfer(&mut tx, transfer, &mut wallets.iter_mut().collect::<Vec<_>>(), new_id)?;
+    Ok(tx.commit(&world.app.table).await?)
+}
+
+#[tokio::test]
+async fn one_cause_moves_credits_once() {
+    let world = world().await;
+    world.give_credits("cara", 100).await;
+    let (cara, ivy, now) = (user("cara"), user("ivy"), noon());
+    transfer(&world, &Transfer::hold(booking_id(1), &cara, 30, now)).await.unwrap();
+    let again = transfer(&world, &Transfer::hold(booking_id(1), &cara, 30, now)).await;
+    assert!(matches!(again, Err(store::wallet::MoveError::Store(StoreError::Contended))));
+    transfer(&world, &Transfer::capture(booking_id(1), &cara, &ivy, 30, now)).await.unwrap();
+    transfer(&world, &Transfer::hold(booking_id(2), &cara, 30, now)).await.unwrap();
+    // The settlement of booking 1 is used up, whichever way it went.
+    let release = transfer(&world, &Transfer::release(booking_id(1), &cara, 30, now)).await;
+    assert!(matches!(release, Err(store::wallet::MoveError::Store(StoreError::Contended))), "{release:?}");
+    let [credit, _] = store::wallet::of_user(&world.app.table, &cara).await.unwrap();
+    assert_eq!((credit.available, credit.held), (40, 30));
+}
+
+#[tokio::test]
+async fn pages_of_a_statement_are_whole_with_and_without_a_filter() {
+    let world = world().await;
+    world.give_credits("cara", 100).await;
+    let cara = user("cara");
+    for n in 0..5 {
+        transfer(&world, &Transfer::hold(booking_id(n), &cara, 10, noon())).await.unwrap();
+        world.app.clock.advance(SignedDuration::from_secs(1));
+    }
+    for (filter, expected) in [
+        (StatementFilter::default(), 11),
+        (StatementFilter { kind: Some(TransactionType::BookingHold), ..StatementFilter::default() }, 10),
+        (StatementFilter { kind: Some(TransactionType::AdminAdjust), ..StatementFilter::default() }, 1),
+        (StatementFilter { asset: Some(Asset::CopilotMinute), ..StatementFilter::default() }, 0),
+    ] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let (lines, next) = store::wallet::statement(&world.app.table, &cara, &filter, 3, after).await.unwrap();
+            assert!(lines.len() <= 3);
+            seen.extend(lines.into_iter().map(|l| l.transaction_id));
+            match next {
+                Some(cursor) => after = Some(store::wallet::statement_cursor(&cursor).unwrap()),
+                None => break,
+            }
+        }
+        assert_eq!(seen.len(), expected, "{filter:?}");
+        assert!(seen.windows(2).all(|w| w[0] > w[1]), "newest first, each once");
+    }
+}
+
+async fn store_booking(world: &World, n: u128, start: Timestamp, created_at: Timestamp) {
+    let times = (start, start + SignedDuration::from_hours(1));
+    let (booking, _) = Booking::schedule(booking_id(n), &user("cara"), &user("ivy"), times, 20, created_at);
+    let mut tx = Tx::new();
+    store::booking::create(&mut tx, &booking).unwrap();
+    tx.commit(&world.app.table).await.unwrap();
+}
+
+#[tokio::test]
+async fn all_bookings_are_listed_newest_first_across_months() {
+    let world = world().await;
+    let months: [Timestamp; 3] =
+        ["2026-08-05T00:00:00Z", "2026-08-06T00:00:00Z", "2026-11-02T00:00:00Z"].map(|t| t.parse().unwrap());
+    for (n, created) in months.into_iter().enumerate() {
+        store_booking(&world, n as u128 + 1, noon(), created).await;
+    }
+    let (mut seen, mut place) = (Vec::new(), MonthPlace::newest(noon()));
+    loop {
+        let (bookings, next) = store::booking::all(&world.app.table, place, 1).await.unwrap();
+        seen.extend(bookings.into_iter().map(|b| b.booking_id));
+        match next {
+            Some(cursor) => place = MonthPlace::parse(&cursor).unwrap(),
+            None => break,
+        }
+        assert!(seen.len() < 10, "the list goes in circles");
+    }
+    assert_eq!(seen, [3, 2, 1].map(booking_id));
+    for nonsense in ["", "x", "MjAyNi0xMw", &store::cursor::encode("2026-13#"), &store::cursor::encode("2026-11#x")] {
+        assert!(MonthPlace::parse(nonsense).is_err(), "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn a_persons_bookings_are_split_at_their_end() {
+    let world = world().await;
+    let hour = |h: i64| noon() + SignedDuration::from_hours(h);
+    for (n, start) in [hour(-3), noon() - SignedDuration::from_mins(30), hour(2)].into_iter().enumerate() {
+        store_booking(&world, n as u128 + 1, start, noon()).await;
+    }
+    let table = &world.app.table;
+    for (person, side) in [("cara", Party::Interviewee), ("ivy", Party::Interviewer)] {
+        let list = |scope| async move {
+            let found = store::booking::of_person(table, &user(person), side, scope, noon(), 10, None).await.unwrap().0;
+            found.into_iter().map(|b| b.booking_id).collect::<Vec<_>>()
+        };
+        assert_eq!(list(Scope::Upcoming).await, [2, 3].map(booking_id));
+        assert_eq!(list(Scope::Past).await, [booking_id(1)]);
+    }
+    let coming = store::booking::coming(table, &user("ivy"), noon()).await.unwrap();
+    assert_eq!(coming.len(), 1);
+}
+
+#[tokio::test]
+async fn attendance_facts_add_up_in_any_order_and_number() {
+    let world = world().await;
+    let table = &world.app.table;
+    let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
+    let joined = Visit { session_id: "s".into(), party: Party::Interviewer, joined_at: at(0), left_at: None };
+    let left = Visit { joined_at: None, left_at: at(9), ..joined.clone() };
+    let began = CallSession { session_id: "s".into(), started_at: at(0), ended_at: None };
+    let ended = CallSession { started_at: None, ended_at: at(10), ..began.clone() };
+    for _ in 0..2 {
+        for (visit, session) in [(&left, &ended), (&joined, &began)] {
+            commit(table, |tx| {
+                store::booking::write_visit(tx, booking_id(1), "u1", visit);
+                store::booking::write_session(tx, booking_id(1), session);
+            })
+            .await
+            .unwrap();
+        }
+    }
+    let attendance = store::booking::attendance(table, booking_id(1)).await.unwrap();
+    assert_eq!(attendance.visits, [Visit { left_at: at(9), ..joined }]);
+    assert_eq!(attendance.sessions, [CallSession { ended_at: at(10), ..began }]);
+}
+
+#[tokio::test]
+async fn an_outbox_row_waits_until_it_is_relayed() {
+    let world = world().await;
+    let table = &world.app.table;
+    let effect = Effect::CreateCall { booking_id: booking_id(1) };
+    commit(table, |tx| outbox::write(tx, &effect, noon()).unwrap()).await.unwrap();
+    contended(commit(table, |tx| outbox::write(tx, &effect, noon()).unwrap()).await);
+    let later = noon() + SignedDuration::from_mins(5);
+    assert!(outbox::waiting(table, noon(), 10).await.unwrap().items.is_empty());
+    let waiting = outbox::waiting(table, later, 10).await.unwrap().items;
+    assert_eq!(waiting.len(), 1);
+    let message: outbox::Message = serde_json::from_str(&waiting[0].message).unwrap();
+    assert_eq!((message.effect, message.outbox_id.as_str()), (effect.clone(), effect.outbox_id().as_str()));
+    outbox::mark_relayed(table, &effect.outbox_id(), later).await.unwrap();
+    outbox::mark_relayed(table, "unknown", later).await.unwrap();
+    assert!(outbox::waiting(table, later, 10).await.unwrap().items.is_empty());
+    assert!(table.get::<serde_json::Value>(&keys::outbox("unknown")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn only_one_holds_a_lease_until_it_ends() {
+    let world = world().await;
+    let table = &world.app.table;
+    let until = noon() + SignedDuration::from_mins(5);
+    let take = |now: Timestamp| store::booking::take_lease(table, booking_id(1), "me", now, until);
+    take(noon()).await.unwrap();
+    contended(take(noon()).await);
+    take(until).await.unwrap();
+    store::booking::release_lease(table, booking_id(1)).await.unwrap();
+    take(noon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_call_is_written_on_the_version_read() {
+    let world = world().await;
+    let table = &world.app.table;
+    let call = Call { created: true, ..Call::default() };
+    commit(table, |tx| store::booking::write_call(tx, booking_id(1), &call).unwrap()).await.unwrap();
+    contended(commit(table, |tx| store::booking::write_call(tx, booking_id(1), &call).unwrap()).await);
+    let read: Call = table.get(&keys::call(booking_id(1))).await.unwrap().unwrap();
+    assert_eq!(read, Call { version: 1, ..call });
+}
+
+#[tokio::test]
+async fn a_table_that_is_away_is_unavailable_and_not_corrupt() {
+    let table = Table::new(kit::aws::Aws::at("http://127.0.0.1:9").dynamodb(), "nowhere");
+    let outcome = table.get::<serde_json::Value>(&key("a")).await;
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+    let id = TransferId::signup(&user("cara"));
+    let outcome = table.batch_get(&[keys::transfer(&id)]).await.map(|_| ());
+    assert!(matches!(outcome, Err(StoreError::Unavailable(_))), "{outcome:?}");
+}

@@ -1,0 +1,27 @@
+//! The published description of the API is what the code says.
+
+use std::fs;
+
+use crate::template::root;
+
+#[test]
+fn the_published_document_is_made_from_the_code() {
+    let path = root().join("functions/platform/openapi.json");
+    let document = kit::openapi::document(&crate::all_routes());
+    let current = serde_json::to_string_pretty(&document).unwrap() + "\n";
+    #[expect(clippy::disallowed_methods, reason = "a switch for the person who runs the test")]
+    let update = std::env::var_os("UPDATE_OPENAPI").is_some();
+    if update {
+        fs::write(&path, &current).unwrap();
+    }
+    let published = fs::read_to_string(&path).unwrap();
+    assert!(published == current, "openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p tests contract");
+}
+
+#[test]
+fn every_operation_says_what_it_does_and_what_it_answers() {
+    for route in crate::all_routes() {
+        assert!(!route.about.is_empty(), "{} says nothing", route.name);
+        assert!(route.status == 204 || route.answer.is_some() || !route.path.starts_with("/api/b"), "{}", route.name);
+    }
+}

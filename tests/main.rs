@@ -1,0 +1,25 @@
+//! Tests of the whole: the published contract, every role against every route, and the deployed local stack.
+//!
+//! `cargo xtask test` starts a stack of its own and names it in `GREENROOM_STACK`; what needs no stack runs without one.
+
+mod contract;
+mod journey;
+mod roles;
+mod stack;
+mod template;
+mod tidy;
+mod webhooks_hold;
+
+/// Every route of the API.
+fn all_routes() -> Vec<kit::Route> {
+    [
+        platform::routes(),
+        accounts::routes(),
+        directory::routes(),
+        bookings::routes(),
+        wallet::routes(),
+        admin::routes(),
+        webhooks::routes(),
+    ]
+    .concat()
+}
