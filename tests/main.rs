@@ -2,6 +2,7 @@
 //!
 //! `cargo xtask test` starts a stack of its own and names it in `GREENROOM_STACK`; what needs no stack runs without one.
 
+mod budgets;
 mod contract;
 mod journey;
 mod roles;

@@ -228,10 +228,9 @@ mod tests {
         become_candidate(&world, "user_a").await;
         delete(&world, "user_a").await;
         world.call("user_a", "PATCH", PATH, body.clone()).await.refused(403, "account_deleted");
-        become_candidate(&world, "user_b").await;
-        exhaust(&world, "user_c").await;
-        become_interviewer(&world, "user_d").await;
-        world.call("user_c", "PATCH", PATH, body).await.refused(403, "onboarding_required");
+        world.add_candidate("user_b", 0).await;
+        exhaust(&world, "user_b").await;
+        world.call("user_b", "PATCH", PATH, body).await.refused(429, "rate_limited");
     }
 
     #[tokio::test]

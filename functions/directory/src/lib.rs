@@ -1,0 +1,26 @@
+//! The directory of interviewers, their verification and their availability (api.md, "Directory and availability").
+
+pub mod create_availability;
+pub mod delete_availability;
+pub mod get_interviewer;
+pub mod list_availability;
+pub mod list_interviewers;
+pub mod list_slots;
+pub mod submit_verification;
+pub mod view;
+
+#[cfg(test)]
+mod test_requests;
+
+/// Every route of this area.
+pub fn routes() -> Vec<kit::Route> {
+    vec![
+        list_interviewers::route(),
+        get_interviewer::route(),
+        list_slots::route(),
+        submit_verification::route(),
+        create_availability::route(),
+        list_availability::route(),
+        delete_availability::route(),
+    ]
+}

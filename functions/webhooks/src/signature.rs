@@ -32,7 +32,7 @@ pub fn check<'a>(
         {
             outcome = verify(&reread.all(key)?);
         }
-        outcome.map_err(|Refused::NoMatch(why) | Refused::ForGood(why)| refuse(app, provider, why))
+        outcome.map_err(|(Refused::NoMatch(why) | Refused::ForGood(why))| refuse(app, provider, why))
     })
 }
 

@@ -3,11 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "tests start servers in the background")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+mod meter;
 mod people;
 mod table;
 mod tokens;
 mod world;
 
+pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, interviewer_profile};
 pub use table::{TABLE, dynamodb};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};

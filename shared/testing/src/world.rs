@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
-use crate::{TABLE, dynamodb};
+use crate::{Meter, TABLE, dynamodb};
 
 /// When tests take place: 20 November 2026, 12:00 UTC, a Friday.
 pub fn noon() -> Timestamp {
@@ -96,6 +96,18 @@ impl World {
     /// A world that serves `routes`, at noon, with these options.
     pub async fn with(routes: &[Route], options: Options) -> Self {
         let engine = dynamodb().await;
+        Self::on(engine.clone(), engine, routes, options)
+    }
+
+    /// A world whose requests to the table are counted.
+    pub async fn metered(routes: &[Route]) -> (Self, Meter) {
+        let engine = dynamodb().await;
+        let meter = Meter::start(&engine).await;
+        (Self::on(engine, meter.url(), routes, Options::default()), meter)
+    }
+
+    /// A world on `engine`, which the application reaches at `seen_as`.
+    fn on(engine: String, seen_as: String, routes: &[Route], options: Options) -> Self {
         let config = Config::from_lookup(|name| {
             let value = match name {
                 "STAGE" => "local",
@@ -118,7 +130,7 @@ impl World {
         let secrets = Secrets::fixed(options.secrets);
         let app = App::assemble(
             config.expect("a configuration"),
-            Aws::at(&engine),
+            Aws::at(&seen_as),
             secrets,
             Clock::manual(noon()),
             Ids::counting(1),

@@ -55,6 +55,7 @@ impl Arguments {
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
+    tracing_subscriber::fmt().with_writer(io::stderr).with_ansi(false).init();
     let arguments = Arguments::read(std::env::args().skip(1)).map_err(io::Error::other)?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
@@ -83,7 +84,7 @@ async fn main() -> io::Result<()> {
         ..GeminiOptions::default()
     })
     .await?;
-    ports.keep(
+    Ports::keep(
         &arguments,
         [("clerk", clerk.base_url()), ("stream", stream.base_url()), ("gemini", gemini.base_url())],
     )?;
@@ -138,7 +139,7 @@ impl Ports {
         if is_free { last } else { 0 }
     }
 
-    fn keep(&self, arguments: &Arguments, servers: [(&'static str, String); 3]) -> io::Result<()> {
+    fn keep(arguments: &Arguments, servers: [(&'static str, String); 3]) -> io::Result<()> {
         let Some(path) = arguments.state_file("ports") else { return Ok(()) };
         let ports: BTreeMap<&str, Option<u16>> = servers
             .iter()

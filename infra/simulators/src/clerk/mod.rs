@@ -315,11 +315,11 @@ impl Inner {
             "data": data,
         })
         .to_string();
-        self.signed_message(state.kept.webhook_secret.clone(), event_type, body, id)
+        Self::signed_message(state.kept.webhook_secret.clone(), event_type, body, id)
     }
 
     /// Each try is signed anew with its own time; the id stays.
-    fn signed_message(&self, secret: String, event_type: &str, body: String, id: Option<String>) -> Message {
+    fn signed_message(secret: String, event_type: &str, body: String, id: Option<String>) -> Message {
         let id = id.unwrap_or_else(|| random_id("msg_"));
         let (signed_id, signed_body) = (id.clone(), body.clone());
         let sign = move |_: u32| {

@@ -68,16 +68,16 @@ fn not_found() -> Response {
 }
 
 /// Refuses what the backend API refuses: no bearer, or another instance's key.
-fn require_secret_key(inner: &Inner, headers: &HeaderMap) -> Result<(), Response> {
+fn key_refusal(inner: &Inner, headers: &HeaderMap) -> Option<Response> {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     match bearer {
-        None => Err(error(
+        None => Some(error(
             StatusCode::UNAUTHORIZED,
             "authorization_header_format_invalid",
             "Invalid Authorization header format. Must be \"Bearer <YOUR_API_KEY>\"",
         )),
-        Some(key) if same(key.as_bytes(), lock(&inner.state).kept.secret_key.as_bytes()) => Ok(()),
-        Some(_) => Err(error(
+        Some(key) if same(key.as_bytes(), lock(&inner.state).kept.secret_key.as_bytes()) => None,
+        Some(_) => Some(error(
             StatusCode::UNAUTHORIZED,
             "clerk_key_invalid",
             "The provided Clerk Secret Key is invalid. Make sure that your Clerk Secret Key is correct.",
@@ -90,14 +90,11 @@ async fn public_jwks(State(inner): State<Arc<Inner>>) -> Response {
 }
 
 async fn backend_jwks(State(inner): State<Arc<Inner>>, headers: HeaderMap) -> Response {
-    match require_secret_key(&inner, &headers) {
-        Ok(()) => json_response(StatusCode::OK, &inner.jwks()),
-        Err(refused) => refused,
-    }
+    key_refusal(&inner, &headers).unwrap_or_else(|| json_response(StatusCode::OK, &inner.jwks()))
 }
 
 async fn list_users(State(inner): State<Arc<Inner>>, headers: HeaderMap) -> Response {
-    if let Err(refused) = require_secret_key(&inner, &headers) {
+    if let Some(refused) = key_refusal(&inner, &headers) {
         return refused;
     }
     let users: Vec<Value> = lock(&inner.state).kept.users.values().cloned().collect();
@@ -105,7 +102,7 @@ async fn list_users(State(inner): State<Arc<Inner>>, headers: HeaderMap) -> Resp
 }
 
 async fn read_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if let Err(refused) = require_secret_key(&inner, &headers) {
+    if let Some(refused) = key_refusal(&inner, &headers) {
         return refused;
     }
     let user = lock(&inner.state).kept.users.get(&id).cloned();
@@ -113,7 +110,7 @@ async fn read_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, head
 }
 
 async fn delete_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    if let Err(refused) = require_secret_key(&inner, &headers) {
+    if let Some(refused) = key_refusal(&inner, &headers) {
         return refused;
     }
     if inner.delete_user(&id, true) { json_response(StatusCode::OK, &users::deleted_object(&id)) } else { not_found() }
@@ -234,7 +231,7 @@ async fn control_webhook(State(inner): State<Arc<Inner>>, body: Bytes) -> Respon
     let message = inner.message(&request.event_type, request.data, request.id);
     let body = request.body.unwrap_or(message.body);
     let secret = request.secret.unwrap_or_else(|| lock(&inner.state).kept.webhook_secret.clone());
-    let message = inner.signed_message(secret, &request.event_type, body, Some(message.id));
+    let message = Inner::signed_message(secret, &request.event_type, body, Some(message.id));
     let mut deliveries = Vec::new();
     for _ in 0..request.repeat.max(1) {
         inner.outbound.announce();

@@ -3,7 +3,7 @@
 /// A question with what belongs to it.
 #[derive(Clone, Debug)]
 pub struct Question {
-    pub question: String,
+    pub wording: String,
     pub rationale: String,
     pub follow_ups: Vec<String>,
 }
@@ -161,7 +161,7 @@ pub fn questions(prompt: &str, count: usize) -> Vec<Question> {
             let subject = subjects[round % subjects.len()];
             let (form, why, follow_ups) = FORMS[(round + index % topics.len()) % FORMS.len()];
             Question {
-                question: form.replace("{}", subject),
+                wording: form.replace("{}", subject),
                 rationale: format!("{why} Topic: {topic}. {}", level.unwrap_or("Expect reasons, not only results.")),
                 follow_ups: follow_ups.iter().map(|&text| text.to_owned()).collect(),
             }

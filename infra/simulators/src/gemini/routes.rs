@@ -83,12 +83,12 @@ fn no_model(name: &str) -> Response {
     error(StatusCode::NOT_FOUND, "NOT_FOUND", &message, None)
 }
 
-fn check_key(inner: &Inner, headers: &HeaderMap, query: Option<&str>) -> Result<(), Response> {
+fn key_refusal(inner: &Inner, headers: &HeaderMap, query: Option<&str>) -> Option<Response> {
     let header = headers.get("x-goog-api-key").and_then(|value| value.to_str().ok()).map(str::to_owned);
     match header.or_else(|| query_value(query, "key")) {
-        Some(key) if same(key.as_bytes(), inner.api_key.as_bytes()) => Ok(()),
-        Some(_) => Err(bad_key()),
-        None => Err(error(
+        Some(key) if same(key.as_bytes(), inner.api_key.as_bytes()) => None,
+        Some(_) => Some(bad_key()),
+        None => Some(error(
             StatusCode::FORBIDDEN,
             "PERMISSION_DENIED",
             "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other form of API consumer identity to call this API.",
@@ -103,7 +103,7 @@ async fn read_model(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(refused) = check_key(&inner, &headers, query.as_deref()) {
+    if let Some(refused) = key_refusal(&inner, &headers, query.as_deref()) {
         return refused;
     }
     match models::find(&name) {
@@ -130,7 +130,7 @@ async fn act(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Err(refused) = check_key(&inner, &headers, query.as_deref()) {
+    if let Some(refused) = key_refusal(&inner, &headers, query.as_deref()) {
         return refused;
     }
     let (name, method) = path.rsplit_once(':').unwrap_or((&path, ""));

@@ -297,7 +297,7 @@ impl Writer<'_> {
         if let Some(question) = place.question {
             let wants_reason =
                 ["rationale", "why", "motivation", "reason"].iter().any(|word| plain_name.contains(word));
-            return if wants_reason { question.rationale.clone() } else { question.question.clone() };
+            return if wants_reason { question.rationale.clone() } else { question.wording.clone() };
         }
         if QUOTE_LISTS.contains(&plain_name.as_str()) {
             let quote = place.claim.or_else(|| self.usual_claim(name)).and_then(|claim| claim.quotes.first());
@@ -327,7 +327,7 @@ impl Writer<'_> {
     fn quoted_text(&self, quote: &Quote, place: &Place) -> String {
         match self.quotes {
             Quotes::Real | Quotes::WrongSpeaker => quote.text.clone(),
-            Quotes::HalfMissing if place.claim_number % 2 == 0 => quote.text.clone(),
+            Quotes::HalfMissing if place.claim_number.is_multiple_of(2) => quote.text.clone(),
             Quotes::Missing | Quotes::HalfMissing => self.invented(place.claim_number),
             Quotes::Short => quote.text.split_whitespace().take(3).collect::<Vec<_>>().join(" "),
             Quotes::Recased => recased(&quote.text),

@@ -9,7 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
-use super::calls::{Call, Member, State, Track};
+use super::calls::{Call, Media, Member, State, Track};
 use super::settings;
 use super::wire::{Refusal, User, View, Wire, media_link_is_good};
 use super::{Inner, media};
@@ -25,8 +25,8 @@ struct Done {
 }
 
 impl Done {
-    fn new(status: u16, body: Value) -> Result<Self, Refusal> {
-        Ok(Self { status, body, events: Vec::new() })
+    fn new(status: u16, body: Value) -> Self {
+        Self { status, body, events: Vec::new() }
     }
 }
 
@@ -112,7 +112,7 @@ fn route(state: &mut State, method: &Method, segments: &[&str], ask: &Ask) -> Re
         ("POST", ["video", "call", call_type, id]) => get_or_create(state, call_type, id, ask),
         ("GET", ["video", "call", call_type, id]) => {
             let (call, view) = find(state, "GetCall", call_type, id, ask)?;
-            Done::new(200, call_answer(view, call))
+            Ok(Done::new(200, call_answer(view, call)))
         }
         ("PATCH", ["video", "call", call_type, id]) => change(state, call_type, id, ask),
         ("POST", ["video", "call", call_type, id, "members"]) => change_members(state, call_type, id, ask),
@@ -147,7 +147,7 @@ fn route(state: &mut State, method: &Method, segments: &[&str], ask: &Ask) -> Re
         }
         ("POST", ["video", "call", call_type, id, "mute_users"]) => {
             find(state, "MuteUsers", call_type, id, ask)?;
-            Done::new(201, json!({}))
+            Ok(Done::new(201, json!({})))
         }
         ("GET", ["video", "call", call_type, id, "report"]) => report(state, call_type, id, ask),
         _ => Err(Refusal::missing(format!("{method} /api/v2/{} is not an endpoint", segments.join("/")))),
@@ -254,7 +254,7 @@ fn upsert_users(state: &mut State, ask: &Ask) -> Result<Done, Refusal> {
         upsert_user(state, id, user);
         answers.insert(id.clone(), View { wire: ask.rest, users: &state.users }.user(id));
     }
-    Done::new(201, json!({ "users": answers, "membership_deletion_task_id": "" }))
+    Ok(Done::new(201, json!({ "users": answers, "membership_deletion_task_id": "" })))
 }
 
 fn check_user(key: &str, user: &Value) -> Result<(), Refusal> {
@@ -300,7 +300,7 @@ fn delete_users(state: &mut State, ask: &Ask) -> Result<Done, Refusal> {
     for id in ids {
         state.users.remove(id.as_str().unwrap_or_default());
     }
-    Done::new(201, json!({ "task_id": crate::crypto::random_uuid() }))
+    Ok(Done::new(201, json!({ "task_id": crate::crypto::random_uuid() })))
 }
 
 fn get_or_create(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Done, Refusal> {
@@ -345,7 +345,7 @@ fn get_or_create(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Res
     });
     let mut body = call_answer(View { wire: ask.rest, users }, call);
     body["created"] = json!(created);
-    Done::new(201, body)
+    Ok(Done::new(201, body))
 }
 
 fn created_by(state: &mut State, data: &Value) -> Result<String, Refusal> {
@@ -422,7 +422,7 @@ fn change(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Don
         call.custom = custom;
     }
     call.updated_at = clock::now();
-    Done::new(200, call_answer(view, call))
+    Ok(Done::new(200, call_answer(view, call)))
 }
 
 fn change_members(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Done, Refusal> {
@@ -437,14 +437,14 @@ fn change_members(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Re
     call.members.extend(updated);
     call.updated_at = clock::now();
     let members = view.members(call);
-    Done::new(201, json!({ "members": members }))
+    Ok(Done::new(201, json!({ "members": members })))
 }
 
 fn delete_call(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Done, Refusal> {
     let (call, view) = find(state, "DeleteCall", call_type, id, ask)?;
     let body = json!({ "call": view.call(call) });
     state.calls.remove(&format!("{call_type}:{id}"));
-    Done::new(201, body)
+    Ok(Done::new(201, body))
 }
 
 /// Runs a change whose events go out as webhooks; the answer itself is empty.
@@ -489,10 +489,10 @@ fn list_media(state: &mut State, call_type: &str, id: &str, ask: &Ask, track: Tr
     let name = if track == Track::Recording { "recordings" } else { "transcriptions" };
     let (call, view) = find(state, "List", call_type, id, ask)?;
     let files = if track == Track::Recording { &call.recordings } else { &call.transcriptions };
-    let list: Vec<Value> = files.iter().map(|file| call.media_view(view, track, file)).collect();
+    let list: Vec<Value> = files.iter().map(|file| Call::media_view(view, track, file)).collect();
     let mut body = Map::new();
     body.insert(name.to_owned(), json!(list));
-    Done::new(200, Value::Object(body))
+    Ok(Done::new(200, Value::Object(body)))
 }
 
 fn delete_media(
@@ -511,7 +511,7 @@ fn delete_media(
     if files.len() == before {
         return Err(Refusal::missing(format!("Delete failed with error: \"Can't find file {filename}\"")));
     }
-    Done::new(200, json!({}))
+    Ok(Done::new(200, json!({})))
 }
 
 fn remove_participant(state: &mut State, call_type: &str, id: &str, ask: &Ask, block: bool) -> Result<Done, Refusal> {
@@ -552,7 +552,7 @@ fn report(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Don
     if let Some(at) = session.ended_at {
         report["ended_at"] = view.wire.time(at);
     }
-    Done::new(200, json!({ "session_id": session.id, "report": report }))
+    Ok(Done::new(200, json!({ "session_id": session.id, "report": report })))
 }
 
 /// Search with equality and `$in` on top-level members of the call object, enough to look calls up by id.
@@ -571,7 +571,7 @@ fn search(state: &mut State, ask: &Ask) -> Result<Done, Refusal> {
         .filter(|answer| filter.iter().all(|(name, wanted)| matches(&answer["call"][name], wanted)))
         .take(usize::try_from(limit).unwrap_or(100))
         .collect();
-    Done::new(201, json!({ "calls": calls }))
+    Ok(Done::new(201, json!({ "calls": calls })))
 }
 
 fn matches(value: &Value, wanted: &Value) -> bool {
@@ -598,13 +598,11 @@ pub async fn fetch_media(
     }
     let files = kept.state.calls.values().flat_map(|call| call.recordings.iter().chain(&call.transcriptions));
     match files.into_iter().find(|file| file.filename == filename) {
-        Some(file) => match &file.text {
-            Some(text) => ([(CONTENT_TYPE, "application/jsonl")], text.clone()).into_response(),
-            None => {
-                let bytes = media::recording_bytes(inner.manners().recording_bytes);
-                ([(CONTENT_TYPE, "video/mp4")], bytes).into_response()
-            }
-        },
+        Some(Media { text: Some(text), .. }) => ([(CONTENT_TYPE, "application/jsonl")], text.clone()).into_response(),
+        Some(_) => {
+            let bytes = media::recording_bytes(inner.manners().recording_bytes);
+            ([(CONTENT_TYPE, "video/mp4")], bytes).into_response()
+        }
         None => (StatusCode::NOT_FOUND, "no such file").into_response(),
     }
 }

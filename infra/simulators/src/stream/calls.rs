@@ -99,6 +99,7 @@ pub enum Track {
 }
 
 #[derive(Clone, Deserialize, Serialize)]
+#[expect(clippy::struct_field_names, reason = "`type` is a keyword")]
 pub struct Call {
     pub call_type: String,
     pub id: String,
@@ -421,14 +422,14 @@ impl Call {
         match announcement {
             Announcement::Recording { egress_id, filename } => {
                 let media = self.recordings.iter().find(|media| media.filename == *filename)?;
-                let recording = self.media_view(view, Track::Recording, media);
+                let recording = Self::media_view(view, Track::Recording, media);
                 let members =
                     json!({ "egress_id": egress_id, "recording_type": "composite", "call_recording": recording });
                 Some(self.event(view, "call.recording_ready", at, members))
             }
             Announcement::Transcription { egress_id, filename } => {
                 let media = self.transcriptions.iter().find(|media| media.filename == *filename)?;
-                let transcription = self.media_view(view, Track::Transcription, media);
+                let transcription = Self::media_view(view, Track::Transcription, media);
                 let members = json!({ "egress_id": egress_id, "call_transcription": transcription });
                 Some(self.event(view, "call.transcription_ready", at, members))
             }
@@ -440,7 +441,7 @@ impl Call {
     }
 
     /// A file as lists and events show it, with a fresh link.
-    pub fn media_view(&self, view: View, track: Track, media: &Media) -> Value {
+    pub fn media_view(view: View, track: Track, media: &Media) -> Value {
         let mut value = json!({
             "filename": media.filename,
             "url": view.wire.media_url(&media.filename),

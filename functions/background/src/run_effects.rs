@@ -1,0 +1,211 @@
+//! The worker of queue `effects`: short calls to Stream, each safe to repeat, and the bookings of deleted accounts.
+
+use domain::booking::{Applied, Booking};
+use domain::ids::{BookingId, TransactionId, UserId};
+use domain::user::User;
+use kit::error::{Error, Fault};
+use kit::worker::Delivery;
+use kit::{App, BoxFuture, Failure};
+use providers::stream::{CallRequest, CallState, CaptureMode, StreamClient, StreamError, StreamUser};
+use store::booking::{self, Call, write_call};
+use store::outbox::Effect;
+use store::settlement::{cancellation_keys, write_cancellation};
+use store::{Tx, keys};
+
+use crate::at_stream::{Trouble, with_stream};
+
+#[cfg(test)]
+mod tests;
+
+/// A call may last this much longer than the booking: its door opens ten minutes before and closes thirty after.
+const DOOR_MINUTES: i64 = 40;
+/// How often the consents may change while a call is being matched to them, before the message is put off.
+const CHANGES_AT_MOST: u32 = 4;
+
+/// Carries out one effect.
+pub fn run_effects(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+    Box::pin(async move {
+        let effect = &delivery.message.effect;
+        match effect {
+            Effect::CreateCall { .. } => with_stream(&app, effect, create_call).await,
+            Effect::MatchRecording { .. } => with_stream(&app, effect, match_recording).await,
+            Effect::EndCall { .. } => with_stream(&app, effect, end_call).await,
+            Effect::CancelBookings { user_id } => cancel_bookings(&app, user_id).await,
+            _ => Err(wrong_queue(effect).into()),
+        }
+    })
+}
+
+/// A message that another worker should have got.
+pub fn wrong_queue(effect: &Effect) -> Fault {
+    Fault(format!("an effect of queue {:?} came to another worker", effect.queue()))
+}
+
+fn create_call<'a>(
+    app: &'a App,
+    client: &'a StreamClient,
+    effect: &'a Effect,
+) -> BoxFuture<'a, Result<(), Trouble>> {
+    Box::pin(async move {
+        let Effect::CreateCall { booking_id } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
+        if !booking.is_scheduled() {
+            return Ok(());
+        }
+        open_call(app, client, &booking).await?;
+        // A booking that was cancelled meanwhile may have had its call ended before there was one.
+        match booking::get(&app.table, *booking_id).await? {
+            Some(now) if now.is_cancelled() => end(client, *booking_id).await,
+            _ => Ok(()),
+        }
+    })
+}
+
+/// Creates the call with both parties, or finds it.
+async fn open_call(app: &App, client: &StreamClient, booking: &Booking) -> Result<CallState, Trouble> {
+    let people = [&booking.interviewee_id, &booking.interviewer_id];
+    let wanted = people.map(keys::profile);
+    let items = app.table.batch_get(&wanted).await?;
+    let mut users = Vec::with_capacity(people.len());
+    for (id, (key, role)) in people.into_iter().zip(wanted.iter().zip(["Candidate", "Interviewer"])) {
+        let user: Option<User> = items.get(key)?;
+        let image = user.as_ref().and_then(|user| user.image_url.clone());
+        let name = user.and_then(|user| user.name).unwrap_or_else(|| role.to_owned());
+        users.push(StreamUser { id: id.clone(), name, image });
+    }
+    client.upsert_users(&users).await?;
+    let minutes = booking.end_time.duration_since(booking.start_time).as_mins() + DOOR_MINUTES;
+    let request = CallRequest {
+        call_id: booking.booking_id,
+        starts_at: booking.start_time,
+        max_duration_seconds: u32::try_from(minutes * 60).unwrap_or(u32::MAX),
+        interviewee: booking.interviewee_id.clone(),
+        interviewer: booking.interviewer_id.clone(),
+    };
+    let state = client.get_or_create_call(&request).await?;
+    app.retry(|| note_created(app, booking.booking_id)).await?;
+    Ok(state)
+}
+
+async fn note_created(app: &App, booking_id: BookingId) -> Result<(), Error> {
+    let call: Call = app.table.get(&keys::call(booking_id)).await?.unwrap_or_default();
+    if call.created {
+        return Ok(());
+    }
+    let mut tx = Tx::new();
+    write_call(&mut tx, booking_id, &Call { created: true, ..call })?;
+    Ok(tx.commit(&app.table).await?)
+}
+
+/// Makes recording and transcription follow the consents as they are now, whatever gave cause. Consents that change
+/// meanwhile have a message of their own, but that may have been worked off before this one has acted: so this looks again.
+fn match_recording<'a>(
+    app: &'a App,
+    client: &'a StreamClient,
+    effect: &'a Effect,
+) -> BoxFuture<'a, Result<(), Trouble>> {
+    Box::pin(async move {
+        let Effect::MatchRecording { booking_id, .. } = effect else {
+            return Err(Error::from(wrong_queue(effect)).into());
+        };
+        let mut matched = None;
+        for _ in 0..CHANGES_AT_MOST {
+            let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
+            let wanted = may_record(&booking);
+            if matched == Some(wanted) {
+                return Ok(());
+            }
+            match_once(app, client, &booking, wanted).await?;
+            matched = Some(wanted);
+        }
+        Err(Error::from(Fault("the consents kept changing while the call was matched to them".to_owned())).into())
+    })
+}
+
+/// Whether a booking's call may be recorded.
+pub fn may_record(booking: &Booking) -> bool {
+    booking.consents.both() && !booking.is_cancelled()
+}
+
+async fn match_once(app: &App, client: &StreamClient, booking: &Booking, wanted: bool) -> Result<(), Trouble> {
+    let call_id = booking.booking_id;
+    let mut state = client.call_state(call_id).await?;
+    if !state.exists {
+        // Calls are created with nothing running, so there is something to do only where that is not what is wanted.
+        if !wanted || !booking.is_scheduled() {
+            return Ok(());
+        }
+        state = open_call(app, client, booking).await?;
+    }
+    if state.ended {
+        return Ok(());
+    }
+    if !wanted {
+        return stop_capture(client, call_id, &state).await;
+    }
+    if state.live_session.is_none() {
+        let modes = [state.recording_mode, state.transcription_mode];
+        if modes != [CaptureMode::AutoOn; 2] {
+            client.set_capture_mode(call_id, CaptureMode::AutoOn).await?;
+        }
+        return Ok(());
+    }
+    if !state.recording {
+        client.start_recording(call_id).await?;
+    }
+    if !state.transcribing {
+        client.start_transcription(call_id).await?;
+    }
+    Ok(())
+}
+
+/// Stops what runs in a call. The mode comes first, so that nothing starts again behind the stop.
+async fn stop_capture(client: &StreamClient, call_id: BookingId, state: &CallState) -> Result<(), Trouble> {
+    let modes = [state.recording_mode, state.transcription_mode];
+    if modes != [CaptureMode::Available; 2] {
+        client.set_capture_mode(call_id, CaptureMode::Available).await?;
+    }
+    if state.recording {
+        client.stop_recording(call_id).await?;
+    }
+    if state.transcribing {
+        client.stop_transcription(call_id).await?;
+    }
+    Ok(())
+}
+
+fn end_call<'a>(_: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
+    Box::pin(async move {
+        let Effect::EndCall { booking_id } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        end(client, *booking_id).await
+    })
+}
+
+/// A call that was never created is as good as ended.
+async fn end(client: &StreamClient, call_id: BookingId) -> Result<(), Trouble> {
+    match client.end_call(call_id).await {
+        Ok(()) | Err(StreamError::NotFound) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Cancels what a deleted account has left behind, each booking in a transaction of its own.
+async fn cancel_bookings(app: &App, user_id: &UserId) -> Result<(), Failure> {
+    for found in booking::coming(&app.table, user_id, app.now()).await? {
+        app.retry(|| cancel(app, found.booking_id)).await?;
+    }
+    Ok(())
+}
+
+async fn cancel(app: &App, booking_id: BookingId) -> Result<(), Error> {
+    let Some(before) = booking::get(&app.table, booking_id).await? else { return Ok(()) };
+    let now = app.now();
+    let Applied::Now((after, release)) = before.cancel_for_deleted_account(now) else { return Ok(()) };
+    let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
+    let mut tx = Tx::new();
+    let new_id = || TransactionId::new(app.ids.unique(now));
+    write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
+    tx.commit(&app.table).await?;
+    tracing::info!(booking.id = %booking_id, "booking of a deleted account cancelled");
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! The worker of queue `generation`: the feedback of a booking.
+//!
+//! A model is asked only where its answer can be stored, and never again once it is (I8): what is stored is looked at
+//! before anything else, a lease keeps rivals from asking at the same time, and a contended write is repeated without
+//! asking again.
+
+use std::time::Duration;
+
+use domain::booking::{Applied, Booking, FeedbackState};
+use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, draft_schema};
+use domain::ids::{BookingId, TransactionId};
+use domain::speech::{FillerList, SpeechFacts};
+use domain::transcript::{ParsedTranscript, Transcript, parse};
+use jiff::{SignedDuration, Timestamp};
+use kit::error::{Error, Fault};
+use kit::telemetry::{Metric, count};
+use kit::worker::Delivery;
+use kit::{App, BoxFuture, Failure};
+use providers::gemini::GenerateRequest;
+use store::booking::{release_lease, take_lease, write_feedback};
+use store::media::{self, MediaKind};
+use store::outbox::Effect;
+use store::settlement::{capture_keys, write_capture};
+use store::{StoreError, Tx, booking, keys};
+
+use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
+use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
+use crate::run_effects::wrong_queue;
+use crate::run_media::TRANSCRIPT_LIMIT_BYTES;
+use crate::bucket;
+
+#[cfg(test)]
+mod tests;
+
+/// How much longer than a run a lease lasts.
+const LEASE_MARGIN: Duration = Duration::from_secs(20);
+/// How long a message waits for a rival's lease, times how often it has waited: in all longer than a lease lasts.
+const RIVAL_WAIT: Duration = Duration::from_secs(30);
+/// How long a message waits where no provider has named a delay, by how often it was received: an outage of minutes passes
+/// before it is set aside.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(120), Duration::from_secs(900)];
+
+/// Writes the feedback of one booking.
+pub fn run_generation(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+    Box::pin(async move { work(&app, &delivery, LIMITS).await })
+}
+
+/// Why a run has stored nothing.
+#[derive(Debug)]
+enum Stop {
+    /// Somebody else is at it.
+    Rival,
+    /// Trying again may help.
+    Later(Error, Option<Duration>),
+    /// It will not.
+    ForGood(Error),
+}
+
+impl<E: Into<Error>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Later(error.into(), None)
+    }
+}
+
+async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Failure> {
+    let Effect::Feedback { booking_id, .. } = &delivery.message.effect else {
+        return Err(wrong_queue(&delivery.message.effect).into());
+    };
+    let Some(known) = Known::read(app, *booking_id).await? else { return Ok(()) };
+    if known.is_final() {
+        return Ok(());
+    }
+    if delivery.receive_count > 1 && known.booking.feedback == Some(FeedbackState::Failed) {
+        // A refusal for good is not paid for again; the message is on its way to the operators, who may send it anew.
+        let error = Fault("the feedback of this booking has failed for good".to_owned());
+        return Err(Failure::retry_after(error, Duration::from_secs(1)));
+    }
+    match attempt(app, delivery, &known, limits).await {
+        Ok(()) => Ok(()),
+        Err(Stop::Rival) => {
+            let wait = RIVAL_WAIT * delivery.receive_count.max(1);
+            Err(Failure::retry_after(StoreError::Contended, wait))
+        }
+        Err(Stop::Later(error, wait)) if !delivery.is_last() => {
+            let place = usize::try_from(delivery.receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
+            let wait = wait.unwrap_or(WAITS[place.min(WAITS.len() - 1)]);
+            Err(Failure { error, retry_after: Some(wait) })
+        }
+        Err(Stop::Later(error, _) | Stop::ForGood(error)) => {
+            count(Metric::GenerationFailed, 1, app.now());
+            if let Err(error) = app.retry(|| mark_failed(app, *booking_id)).await {
+                tracing::error!(booking.id = %booking_id, ?error, "a failed generation could not be noted");
+            }
+            Err(Failure { error, retry_after: None })
+        }
+    }
+}
+
+/// What is stored of a booking and its feedback.
+struct Known {
+    booking: Booking,
+    feedback: Option<FeedbackRecord>,
+}
+
+impl Known {
+    async fn read(app: &App, booking_id: BookingId) -> Result<Option<Self>, StoreError> {
+        let wanted = [keys::booking(booking_id), keys::feedback(booking_id)];
+        let items = app.table.batch_get(&wanted).await?;
+        let Some(booking) = items.get(&wanted[0])? else { return Ok(None) };
+        Ok(Some(Self { booking, feedback: items.get(&wanted[1])? }))
+    }
+
+    /// Whether nothing may or need be written any more.
+    fn is_final(&self) -> bool {
+        self.booking.is_cancelled() || self.feedback.as_ref().is_some_and(|record| record.feedback.is_complete())
+    }
+
+    /// Whether a model was asked about this very speech before and nothing it claimed could be proved.
+    fn was_in_vain(&self, speech: &SpeechFacts) -> bool {
+        let feedback = self.feedback.as_ref().map(|record| &record.feedback);
+        feedback.is_some_and(|f| f.model.is_some() && f.speech == *speech && f.prompt_version == versions().prompt)
+    }
+}
+
+async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) -> Result<(), Stop> {
+    let booking = &known.booking;
+    let transcript = load(app, booking).await?;
+    let speech = SpeechFacts::measure(&transcript, &FillerList::ENGLISH);
+    if let Some(thin) = transcript.thinness() {
+        let feedback =
+            Feedback::insufficient(booking.booking_id, thin.to_string(), speech, versions(), app.now());
+        let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
+        store(app, booking, &record).await?;
+        return Ok(());
+    }
+    if known.was_in_vain(&speech) {
+        return Ok(());
+    }
+    let now = app.now();
+    let until = now + SignedDuration::try_from(limits.run + LEASE_MARGIN).unwrap_or(SignedDuration::from_mins(5));
+    match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, now, until).await {
+        Ok(()) => {}
+        Err(StoreError::Contended) => return Err(Stop::Rival),
+        Err(error) => return Err(error.into()),
+    }
+    let outcome = generate(app, booking, &transcript, speech, limits).await;
+    if outcome.is_err()
+        && let Err(error) = release_lease(&app.table, booking.booking_id).await
+    {
+        tracing::warn!(booking.id = %booking.booking_id, %error, "a lease could not be given back");
+    }
+    outcome
+}
+
+/// What both parties said, over all sessions of the call.
+async fn load(app: &App, booking: &Booking) -> Result<Transcript, Error> {
+    let mut sessions: Vec<(Timestamp, ParsedTranscript)> = Vec::new();
+    for file in media::list(&app.table, booking.booking_id, MediaKind::Transcript).await? {
+        let Some(key) = &file.object_key else { continue };
+        let body = bucket::read_small(app, key, TRANSCRIPT_LIMIT_BYTES).await?;
+        sessions.push((file.start_time, parse(&body, file.start_time)));
+    }
+    let transcript = Transcript::merge(sessions, &booking.interviewee_id, &booking.interviewer_id);
+    if transcript.skipped + transcript.unknown_speakers > 0 {
+        tracing::warn!(booking.id = %booking.booking_id, skipped = transcript.skipped,
+            unknown_speakers = transcript.unknown_speakers, "parts of a transcript were left out");
+    }
+    Ok(transcript)
+}
+
+/// Asks for the feedback and stores it. The caller holds the lease.
+async fn generate(
+    app: &App,
+    booking: &Booking,
+    transcript: &Transcript,
+    speech: SpeechFacts,
+    limits: Limits,
+) -> Result<(), Stop> {
+    // The one who had the lease before may have stored what is wanted here.
+    let known = Known::read(app, booking.booking_id).await?;
+    if known.is_none_or(|known| known.is_final() || known.was_in_vain(&speech)) {
+        release_lease(&app.table, booking.booking_id).await?;
+        return Ok(());
+    }
+    let request = GenerateRequest {
+        model: app.config.gemini_model.clone(),
+        system_instruction: SYSTEM_INSTRUCTION.to_owned(),
+        prompt: prompt(booking, transcript),
+        schema: draft_schema(),
+        max_output_tokens: MAX_OUTPUT_TOKENS,
+        thinking_level: None,
+        timeout: limits.call,
+    };
+    let mut drafting = Drafting::new(app, request, transcript, limits).await?;
+    let drafted = drafting.draft().await.map_err(|setback| match setback {
+        Setback::Later(error, wait) => Stop::Later(error, wait),
+        Setback::ForGood(error) => Stop::ForGood(error),
+    })?;
+    let evidence = drafted.verified.evidence;
+    let dropped = evidence.claims.saturating_sub(evidence.verified);
+    if dropped > 0 {
+        count(Metric::ClaimDropped, u64::try_from(dropped).unwrap_or(u64::MAX), app.now());
+    }
+    tracing::info!(booking.id = %booking.booking_id, model = drafted.model, claims = evidence.claims,
+        verified = evidence.verified, generations = drafting.generations, "feedback generated");
+    let feedback =
+        drafted.verified.into_feedback(booking.booking_id, speech, drafted.model, versions(), app.now());
+    let record = FeedbackRecord { feedback, usage: drafting.usage, generations: drafting.generations };
+    store(app, booking, &record).await?;
+    Ok(())
+}
+
+/// Stores a feedback. A write that rivals keep from happening is repeated for longer than usual: what it holds was paid
+/// for.
+async fn store(app: &App, booking: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
+    for _ in 0..4 {
+        match app.retry(|| store_once(app, booking, record)).await {
+            Err(error) if error.is_contended() => {}
+            outcome => return outcome,
+        }
+    }
+    app.retry(|| store_once(app, booking, record)).await
+}
+
+/// One transaction: the feedback, what the booking says of it, the payment where the feedback shows that the session took
+/// place, and the end of the lease.
+async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
+    let booking_id = subject.booking_id;
+    let mut wanted = vec![keys::booking(booking_id), keys::feedback(booking_id)];
+    wanted.extend(capture_keys(subject));
+    let items = app.table.batch_get(&wanted).await?;
+    let known = items.get::<Booking>(&wanted[0])?.map(|booking| -> Result<Known, StoreError> {
+        Ok(Known { booking, feedback: items.get(&wanted[1])? })
+    });
+    let Some(known) = known.transpose()?.filter(|known| !known.is_final() && !says_the_same(known, record)) else {
+        return Ok(release_lease(&app.table, booking_id).await?);
+    };
+    let before = known.booking;
+    let now = app.now();
+    let mut tx = Tx::new();
+    write_feedback(&mut tx, booking_id, record)?;
+    tx.delete(keys::lease(booking_id));
+    if record.feedback.is_complete() {
+        let complete = |booking: Booking| Booking { feedback: Some(FeedbackState::Complete), ..booking };
+        match before.complete_by_feedback(now)? {
+            Applied::Now((after, capture)) => {
+                let new_id = || TransactionId::new(app.ids.unique(now));
+                write_capture(&mut tx, &items, &before, &complete(after), &capture, new_id)?;
+            }
+            Applied::Already => booking::replace(&mut tx, &before, &complete(before.clone()))?,
+        }
+    } else {
+        let after = Booking { feedback: Some(FeedbackState::InsufficientEvidence), ..before.clone() };
+        booking::replace(&mut tx, &before, &after)?;
+    }
+    Ok(tx.commit(&app.table).await?)
+}
+
+/// Whether a feedback without scores is stored already in the same words.
+fn says_the_same(known: &Known, record: &FeedbackRecord) -> bool {
+    let same = |stored: &FeedbackRecord| {
+        let (a, b) = (&stored.feedback, &record.feedback);
+        (a.status, &a.reason, a.speech) == (b.status, &b.reason, b.speech)
+    };
+    known.booking.feedback == Some(FeedbackState::InsufficientEvidence) && known.feedback.as_ref().is_some_and(same)
+}
+
+/// Tells the parties that there will be no feedback, until an operator sends the message again.
+async fn mark_failed(app: &App, booking_id: BookingId) -> Result<(), Error> {
+    let Some(known) = Known::read(app, booking_id).await? else { return Ok(()) };
+    if known.is_final() || known.booking.feedback == Some(FeedbackState::Failed) {
+        return Ok(());
+    }
+    let after = Booking { feedback: Some(FeedbackState::Failed), ..known.booking.clone() };
+    let mut tx = Tx::new();
+    booking::replace(&mut tx, &known.booking, &after)?;
+    Ok(tx.commit(&app.table).await?)
+}

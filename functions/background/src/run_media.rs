@@ -1,0 +1,169 @@
+//! The worker of queue `media`: recordings and transcripts from Stream to our bucket, or out of this world where consent
+//! is missing.
+
+use domain::booking::Booking;
+use domain::ids::BookingId;
+use kit::error::Error;
+use kit::worker::Delivery;
+use kit::{App, BoxFuture, Failure};
+use providers::download::DownloadError;
+use providers::stream::StreamClient;
+use store::media::{self, MediaKind, StoredFile, digest};
+use store::outbox::{self, Effect, StreamFile};
+use store::{Tx, booking, keys};
+
+use crate::at_stream::{Trouble, with_stream};
+use crate::bucket;
+use crate::run_effects::{may_record, wrong_queue};
+
+#[cfg(test)]
+mod tests;
+
+/// No recording of ours is larger: four hours of video would be.
+const RECORDING_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// No transcript of ours is larger: that would be weeks of speech.
+pub const TRANSCRIPT_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Copies one file, or deletes it.
+pub fn run_media(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+    Box::pin(async move { with_stream(&app, &delivery.message.effect, carry_out).await })
+}
+
+/// The file that a message is about.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    kind: MediaKind,
+    booking_id: BookingId,
+    file: &'a StreamFile,
+}
+
+impl Wanted<'_> {
+    fn is_same(&self, stored: &StoredFile) -> bool {
+        stored.session_id == self.file.session_id && stored.filename == self.file.filename
+    }
+
+    /// Whether it lies in our bucket already.
+    async fn is_stored(&self, app: &App) -> Result<bool, Error> {
+        let known = media::list(&app.table, self.booking_id, self.kind).await?;
+        Ok(known.iter().any(|stored| self.is_same(stored) && stored.object_key.is_some()))
+    }
+}
+
+fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
+    Box::pin(async move {
+        let wanted = match effect {
+            Effect::CopyRecording { booking_id, file } => {
+                Wanted { kind: MediaKind::Recording, booking_id: *booking_id, file }
+            }
+            Effect::CopyTranscript { booking_id, file } => {
+                Wanted { kind: MediaKind::Transcript, booking_id: *booking_id, file }
+            }
+            _ => return Err(Error::from(wrong_queue(effect)).into()),
+        };
+        let booking = booking::get(&app.table, wanted.booking_id).await?;
+        if !booking.as_ref().is_some_and(may_record) {
+            return discard(client, wanted).await;
+        }
+        if wanted.is_stored(app).await? {
+            return Ok(());
+        }
+        let object_key = wanted.kind.object_key(wanted.booking_id, wanted.file);
+        let bytes = copy(app, client, wanted, &object_key).await?;
+        if app.retry(|| keep(app, wanted, &object_key, bytes)).await? {
+            return Ok(());
+        }
+        // Consent was withdrawn while the file was being copied.
+        bucket::delete(app, &object_key).await?;
+        discard(client, wanted).await
+    })
+}
+
+/// Nobody may have this file: what may still be running is stopped, and Stream deletes it.
+async fn discard(client: &StreamClient, wanted: Wanted<'_>) -> Result<(), Trouble> {
+    let (call_id, file) = (wanted.booking_id, wanted.file);
+    let state = client.call_state(call_id).await?;
+    if state.recording {
+        client.stop_recording(call_id).await?;
+    }
+    if state.transcribing {
+        client.stop_transcription(call_id).await?;
+    }
+    match wanted.kind {
+        MediaKind::Recording => client.delete_recording(call_id, &file.session_id, &file.filename).await?,
+        MediaKind::Transcript => client.delete_transcription(call_id, &file.session_id, &file.filename).await?,
+    }
+    tracing::warn!(booking.id = %call_id, "media without consent deleted at Stream");
+    Ok(())
+}
+
+/// Copies the file and says how large it is. A link that has expired is replaced once.
+async fn copy(app: &App, client: &StreamClient, wanted: Wanted<'_>, object_key: &str) -> Result<u64, Trouble> {
+    match copy_from(app, client, wanted, object_key, &wanted.file.url).await {
+        Err(Trouble::Download(DownloadError::Expired)) => {}
+        outcome => return outcome,
+    }
+    let files = match wanted.kind {
+        MediaKind::Recording => client.list_recordings(wanted.booking_id).await?,
+        MediaKind::Transcript => client.list_transcriptions(wanted.booking_id).await?,
+    };
+    let same = |f: &providers::stream::MediaFile| {
+        f.filename == wanted.file.filename && f.session_id == wanted.file.session_id
+    };
+    let fresh = files.into_iter().find(same).ok_or(DownloadError::Expired)?;
+    copy_from(app, client, wanted, object_key, &fresh.url).await
+}
+
+async fn copy_from(
+    app: &App,
+    client: &StreamClient,
+    wanted: Wanted<'_>,
+    object_key: &str,
+    link: &str,
+) -> Result<u64, Trouble> {
+    match wanted.kind {
+        MediaKind::Recording => {
+            bucket::put_stream(app, client, link, RECORDING_LIMIT_BYTES, object_key, "video/mp4").await
+        }
+        MediaKind::Transcript => {
+            let whole = client.download_bounded(link, TRANSCRIPT_LIMIT_BYTES).await?;
+            let bytes = whole.len() as u64;
+            bucket::put_small(app, object_key, "application/x-ndjson", whole).await?;
+            Ok(bytes)
+        }
+    }
+}
+
+/// One attempt to record a copied file with what follows from it. False where it may not be kept any more.
+async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, bytes: u64) -> Result<bool, Error> {
+    let Wanted { kind, booking_id, file } = wanted;
+    let cause = digest(&file.session_id, &file.filename);
+    let effect = Effect::Feedback { booking_id, cause };
+    let wanted_keys = [keys::booking(booking_id), keys::outbox(&effect.outbox_id())];
+    let items = app.table.batch_get(&wanted_keys).await?;
+    let Some(booking) = items.get::<Booking>(&wanted_keys[0])?.filter(may_record) else { return Ok(false) };
+    if wanted.is_stored(app).await? {
+        return Ok(true);
+    }
+    let mut tx = Tx::new();
+    let stored = StoredFile {
+        session_id: file.session_id.clone(),
+        filename: file.filename.clone(),
+        object_key: Some(object_key.to_owned()),
+        start_time: file.start_time,
+        end_time: file.end_time,
+        bytes,
+    };
+    media::write(&mut tx, booking_id, kind, &stored)?;
+    if kind == MediaKind::Recording && !booking.has_recording {
+        booking::replace(&mut tx, &booking, &Booking { has_recording: true, ..booking.clone() })?;
+    } else {
+        // The consents are part of the booking: they must not have changed since they were looked at.
+        tx.check(wanted_keys[0].clone(), booking.version);
+    }
+    if kind == MediaKind::Transcript && items.get::<outbox::Row>(&wanted_keys[1])?.is_none() {
+        outbox::write(&mut tx, &effect, app.now())?;
+    }
+    tx.commit(&app.table).await?;
+    tracing::info!(booking.id = %booking_id, file.kind = ?kind, file.bytes = bytes, "media copied");
+    Ok(true)
+}

@@ -1,0 +1,4 @@
+//! Serves `submit_verification`.
+fn main() -> std::process::ExitCode {
+    kit::serve::serve_http(directory::submit_verification::route())
+}

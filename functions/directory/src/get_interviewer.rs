@@ -1,0 +1,74 @@
+//! `GET /api/interviewers/{interviewerId}`: one interviewer.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::UserId;
+use http::StatusCode;
+use kit::callers::Anybody;
+use kit::error::not_found;
+use kit::write::answer;
+use kit::{App, As, Error, Path, Route, Who};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::view::InterviewerCardView;
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("get_interviewer", "/api/interviewers/{interviewerId}", Who::SignedIn, get_interviewer)
+        .about("Shows one interviewer. Who cannot be booked cannot be seen.")
+        .answers::<InterviewerDetailsView>(200)
+}
+
+/// An interviewer who can be booked, with what they say about themselves.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "InterviewerDetails")]
+pub struct InterviewerDetailsView {
+    /// What the list shows too.
+    #[serde(flatten)]
+    card: InterviewerCardView,
+    /// About them.
+    bio: String,
+    /// Their IANA time zone.
+    timezone: String,
+}
+
+async fn get_interviewer(
+    State(app): State<App>,
+    _: As<Anybody>,
+    Path(interviewer): Path<UserId>,
+) -> Result<Response, Error> {
+    let card = store::directory::get(&app.table, &interviewer).await?.ok_or_else(|| not_found("interviewer"))?;
+    let (bio, timezone) = (card.profile.bio.clone(), card.timezone.clone());
+    answer(StatusCode::OK, &InterviewerDetailsView { card: InterviewerCardView::of(card), bio, timezone })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{change, world};
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn an_interviewer_is_shown_with_bio_and_time_zone() {
+        let world = world().await;
+        let shown = world.call("cara", "GET", "/api/interviewers/ivy", Value::Null).await.expect(200);
+        assert_eq!(
+            shown,
+            json!({ "interviewerId": "ivy", "name": "ivy", "imageUrl": null, "title": "Staff Engineer",
+                "company": "Acme", "yearsExp": 12, "categories": ["backend", "system-design"], "creditRate": 20,
+                "rating": null, "reviewCount": 0, "bio": "Backend and distributed systems.", "timezone": "UTC" })
+        );
+    }
+
+    #[tokio::test]
+    async fn who_cannot_be_booked_does_not_exist() {
+        let world = world().await;
+        change(&world, "ivy", |ivy| ivy.interviewer.as_mut().unwrap().accepting_bookings = false).await;
+        for id in ["ivy", "cara", "nobody", "a%20b", &"x".repeat(65)] {
+            let path = format!("/api/interviewers/{id}");
+            world.call("cara", "GET", &path, Value::Null).await.refused(404, "not_found");
+        }
+        world.send("GET", "/api/interviewers/ivy", None, &[]).await.refused(401, "unauthenticated");
+    }
+}

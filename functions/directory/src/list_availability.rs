@@ -1,0 +1,115 @@
+//! `GET /api/availability`: the rules an interviewer declared.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::availability::{Availability, AvailabilityRule};
+use domain::ids::AvailabilityId;
+use domain::problem::ValidationError;
+use http::StatusCode;
+use kit::callers::Interviewer;
+use kit::write::answer;
+use kit::{App, As, Error, List, Query, Route, Who, page};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::{cursor, keys};
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("list_availability", "/api/availability", Who::Interviewer, list_availability)
+        .about("Lists your availability rules, in the order in which they were declared.")
+        .query::<Asked>()
+        .answers::<List<AvailabilityRule>>(200)
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// How many at most: 1 to 100, 20 by default.
+    limit: Option<u32>,
+    /// Where to go on: the `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+async fn list_availability(
+    State(app): State<App>,
+    As(me): As<Interviewer>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let limit = page::limit(asked.limit)?;
+    let after = asked.cursor.as_deref().map(place).transpose()?;
+    let mine: Option<Availability> = app.table.get(&keys::availability(&me.0.user_id)).await?;
+    answer(StatusCode::OK, &page_of(mine.unwrap_or_default().rules, limit, after))
+}
+
+fn place(text: &str) -> Result<AvailabilityId, ValidationError> {
+    cursor::decode(text)?.parse().map_err(|_| cursor::invalid())
+}
+
+/// Ids are ordered by time, so that a page follows another even where the rule between them was removed.
+fn page_of(mut rules: Vec<AvailabilityRule>, limit: usize, after: Option<AvailabilityId>) -> List<AvailabilityRule> {
+    rules.sort_unstable_by_key(|rule| rule.availability_id);
+    rules.retain(|rule| after.is_none_or(|after| rule.availability_id > after));
+    let has_more = rules.len() > limit;
+    rules.truncate(limit);
+    let last = rules.last().filter(|_| has_more);
+    let next_cursor = last.map(|rule| cursor::encode(&rule.availability_id.to_string()));
+    List { items: rules, next_cursor }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{is_for_interviewers, refused_fields, world};
+    use domain::user::Role;
+    use serde_json::{Value, json};
+
+    const PATH: &str = "/api/availability";
+
+    #[tokio::test]
+    async fn an_interviewer_sees_their_own_rules_and_no_others() {
+        let world = world().await;
+        let list = world.call("ivy", "GET", PATH, Value::Null).await.expect(200);
+        assert_eq!((list["items"].as_array().unwrap().len(), &list["nextCursor"]), (1, &Value::Null));
+        assert_eq!((&list["items"][0]["kind"], &list["items"][0]["endLocal"]), (&json!("WEEKLY"), &json!("24:00")));
+        world.add_person("max", Role::Interviewer).await;
+        let list = world.call("max", "GET", PATH, Value::Null).await.expect(200);
+        assert_eq!(list, json!({ "items": [], "nextCursor": null }));
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_without_gap_or_repeat() {
+        let world = world().await;
+        let max = world.add_person("max", Role::Interviewer).await;
+        for day in 1..=5 {
+            let at = |hour| format!("2026-12-{day:02}T{hour}:00:00Z");
+            let rule = json!({ "kind": "ONE_TIME", "startTime": at(10), "endTime": at(11), "sessionMinutes": 60 });
+            world.offer(&max, rule).await;
+        }
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let list = world.call("max", "GET", &format!("{PATH}?limit=2{cursor}"), Value::Null).await.expect(200);
+            seen.extend(
+                list["items"].as_array().unwrap().iter().map(|r| r["startTime"].as_str().unwrap()[8..10].to_owned()),
+            );
+            let Some(next) = list["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, ["01", "02", "03", "04", "05"]);
+    }
+
+    #[tokio::test]
+    async fn nonsense_in_the_query_is_refused_by_name() {
+        let world = world().await;
+        for (query, field) in [("limit=0", "limit"), ("limit=x", "limit"), ("cursor=abc", "cursor"), ("page=2", "page")]
+        {
+            let answer = world.call("ivy", "GET", &format!("{PATH}?{query}"), Value::Null).await;
+            assert_eq!(refused_fields(&answer), [field], "{}", answer.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_interviewers_have_availability() {
+        let world = world().await;
+        is_for_interviewers(&world, "GET", PATH, Value::Null).await;
+    }
+}
