@@ -1,0 +1,21 @@
+//! What admins do: verify interviewers, adjust credits, watch bookings and people (api.md, "Admin").
+
+pub mod adjust_credits;
+pub mod decide_verification;
+pub mod get_user;
+pub mod list_all_bookings;
+pub mod list_verifications;
+
+#[cfg(test)]
+mod test_requests;
+
+/// Every route of this area.
+pub fn routes() -> Vec<kit::Route> {
+    vec![
+        list_verifications::route(),
+        decide_verification::route(),
+        adjust_credits::route(),
+        list_all_bookings::route(),
+        get_user::route(),
+    ]
+}

@@ -216,7 +216,7 @@ mod tests {
             (weekly(), "endLocal", json!("17:00"), "endLocal"),
             (weekly(), "timezone", json!("Mars/Base"), "timezone"),
             (weekly(), "from", json!("2026-02-30"), "from"),
-            (weekly(), "until", json!("2026-10-01"), "until"),
+            (weekly(), "until", json!("2026-11-10"), "until"),
             (weekly(), "exceptions", json!(["soon"]), "exceptions"),
             (weekly(), "sessionMinutes", json!(40), "sessionMinutes"),
             (weekly(), "sessionMinutes", json!("45"), "sessionMinutes"),

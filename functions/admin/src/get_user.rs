@@ -1,0 +1,120 @@
+//! `GET /api/admin/users/{userId}`: one person and what they have.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::UserId;
+use domain::money::Asset;
+use http::StatusCode;
+use jiff::Timestamp;
+use kit::callers::{Admin, effective};
+use kit::error::not_found;
+use kit::views::{BalancesView, UserView};
+use kit::write::answer;
+use kit::{App, As, Error, Path, Route, Who};
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{keys, wallet};
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("get_user", "/api/admin/users/{userId}", Who::Admin, get_user)
+        .about("Shows a person and their balances. Of a deleted account only the balances are left.")
+        .answers::<PersonView>(200)
+}
+
+/// A person and what they have.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Person")]
+pub struct PersonView {
+    /// The person.
+    #[serde(flatten)]
+    user: UserView,
+    /// When the account was deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Timestamp>,
+    /// The balances of each asset.
+    assets: PersonAssets,
+}
+
+/// The balances of each asset.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+struct PersonAssets {
+    /// In credits.
+    credit: BalancesView,
+    /// In minutes of the live coach.
+    copilot_minute: BalancesView,
+}
+
+async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) -> Result<Response, Error> {
+    let [credit, minutes] = Asset::ALL;
+    let wanted = [keys::profile(&id), keys::wallet(&id, credit), keys::wallet(&id, minutes)];
+    let items = app.table.batch_get(&wanted).await?;
+    let user = effective(items.get(&wanted[0])?, &app.config).ok_or_else(|| not_found("user"))?;
+    let assets = PersonAssets {
+        credit: BalancesView::of(&wallet::wallet(&items, &id, credit)?, user.role),
+        copilot_minute: BalancesView::of(&wallet::wallet(&items, &id, minutes)?, user.role),
+    };
+    answer(StatusCode::OK, &PersonView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{delete, is_for_admins, world};
+    use serde_json::{Value, json};
+
+    #[tokio::test]
+    async fn a_person_is_shown_with_their_balances() {
+        let world = world().await;
+        world.give_credits("cara", 30).await;
+        let person = world.call("user_admin", "GET", "/api/admin/users/cara", Value::Null).await.expect(200);
+        assert_eq!(
+            person,
+            json!({ "userId": "cara", "role": "INTERVIEWEE", "name": "cara", "email": null, "imageUrl": null,
+                "timezone": "UTC", "createdAt": "2026-11-20T12:00:00Z", "assets": {
+                    "CREDIT": { "available": 30, "held": 0, "owed": 0 },
+                    "COPILOT_MINUTE": { "available": 0, "held": 0, "owed": 0 } } })
+        );
+        let person = world.call("user_admin", "GET", "/api/admin/users/ivy", Value::Null).await.expect(200);
+        assert_eq!(
+            (&person["interviewer"]["listed"], &person["assets"]["CREDIT"]["earned"]),
+            (&json!(true), &json!(0))
+        );
+    }
+
+    #[tokio::test]
+    async fn of_a_deleted_account_the_balances_are_left() {
+        let world = world().await;
+        world.give_credits("cara", 30).await;
+        delete(&world, "cara").await;
+        let person = world.call("user_admin", "GET", "/api/admin/users/cara", Value::Null).await.expect(200);
+        assert_eq!((&person["name"], &person["deletedAt"]), (&Value::Null, &json!("2026-11-20T12:00:00Z")));
+        assert_eq!(person["assets"]["CREDIT"]["available"], 30);
+    }
+
+    #[tokio::test]
+    async fn an_admin_whom_the_deployment_does_not_name_is_none() {
+        let world = world().await;
+        world.add_person("former_admin", domain::user::Role::Admin).await;
+        for (id, role) in [("user_admin", "ADMIN"), ("former_admin", "UNASSIGNED")] {
+            let path = format!("/api/admin/users/{id}");
+            let person = world.call("user_admin", "GET", &path, Value::Null).await.expect(200);
+            assert_eq!(person["role"], role);
+        }
+    }
+
+    #[tokio::test]
+    async fn who_is_unknown_is_not_found() {
+        let world = world().await;
+        for id in ["nobody", "a%20b", &"x".repeat(65)] {
+            let path = format!("/api/admin/users/{id}");
+            world.call("user_admin", "GET", &path, Value::Null).await.refused(404, "not_found");
+        }
+    }
+
+    #[tokio::test]
+    async fn only_admins_look_at_people() {
+        is_for_admins(&world().await, "GET", "/api/admin/users/cara", Value::Null).await;
+    }
+}

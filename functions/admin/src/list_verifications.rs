@@ -1,0 +1,168 @@
+//! `GET /api/admin/verifications`: the interviewers who wait for a decision.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::ids::UserId;
+use domain::user::{User, Verification};
+use http::StatusCode;
+use jiff::Timestamp;
+use kit::callers::Admin;
+use kit::write::answer;
+use kit::{App, As, Error, List, Query, Route, Who, page};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use store::keys;
+use store::user::VerificationRequest;
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("list_verifications", "/api/admin/verifications", Who::Admin, list_verifications)
+        .about("Lists the verifications that are not decided yet, oldest first.")
+        .query::<Asked>()
+        .answers::<List<VerificationView>>(200)
+}
+
+/// Which part of the list.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// How many at most: 1 to 100, 20 by default.
+    limit: Option<u32>,
+    /// Where to go on: the `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A verification that waits for a decision.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Verification")]
+pub struct VerificationView {
+    /// Who asks.
+    interviewer_id: UserId,
+    /// Their name.
+    name: Option<String>,
+    /// Their position.
+    title: String,
+    /// Where they work.
+    company: String,
+    /// Their profile on linkedin.com.
+    linkedin_url: Option<String>,
+    /// Their e-mail address at work.
+    work_email: Option<String>,
+    /// What they say.
+    notes: String,
+    /// Where it stands.
+    status: Verification,
+    /// When it was asked for.
+    submitted_at: Timestamp,
+}
+
+impl VerificationView {
+    /// Nothing where the person is gone or the list, which is an index, lags behind a decision.
+    fn of(request: VerificationRequest, user: Option<User>) -> Option<Self> {
+        let user = user?;
+        let profile = user.interviewer.filter(|p| p.verification == Verification::Submitted)?;
+        Some(Self {
+            interviewer_id: request.interviewer_id,
+            name: user.name,
+            title: profile.title,
+            company: profile.company,
+            linkedin_url: request.linkedin_url,
+            work_email: request.work_email,
+            notes: request.notes,
+            status: request.status,
+            submitted_at: request.submitted_at,
+        })
+    }
+}
+
+async fn list_verifications(
+    State(app): State<App>,
+    _: As<Admin>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    let limit = page::limit(asked.limit)?;
+    let after = asked.cursor.as_deref().map(store::user::undecided_cursor).transpose()?;
+    let (requests, next_cursor) = store::user::undecided(&app.table, limit, after).await?;
+    let profiles: Vec<_> = requests.iter().map(|r| keys::profile(&r.interviewer_id)).collect();
+    let people = app.table.batch_get(&profiles).await?;
+    let mut items = Vec::with_capacity(requests.len());
+    for (request, profile) in requests.into_iter().zip(&profiles) {
+        items.extend(VerificationView::of(request, people.get(profile)?));
+    }
+    answer(StatusCode::OK, &List { items, next_cursor })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{add_applicant, delete, is_for_admins, refused_fields, world};
+    use jiff::SignedDuration;
+    use serde_json::{Value, json};
+    use testing::World;
+
+    const PATH: &str = "/api/admin/verifications";
+
+    /// `b` applied before `a`, and `a` before `c`.
+    async fn with_applicants() -> World {
+        let world = world().await;
+        for (user, minutes) in [("a", 2), ("b", 1), ("c", 3)] {
+            add_applicant(&world, user, world.app.now() + SignedDuration::from_mins(minutes)).await;
+        }
+        world
+    }
+
+    async fn applicants(world: &World) -> Vec<String> {
+        let list = world.call("user_admin", "GET", PATH, Value::Null).await.expect(200);
+        list["items"].as_array().unwrap().iter().map(|v| v["interviewerId"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn who_waits_longest_comes_first_with_what_an_admin_decides_by() {
+        let world = with_applicants().await;
+        assert_eq!(applicants(&world).await, ["b", "a", "c"]);
+        let list = world.call("user_admin", "GET", PATH, Value::Null).await.expect(200);
+        assert_eq!(
+            list["items"][0],
+            json!({ "interviewerId": "b", "name": "b", "title": "Staff Engineer", "company": "Acme",
+                "linkedinUrl": "https://www.linkedin.com/in/b", "workEmail": null, "notes": "I am b.",
+                "status": "SUBMITTED", "submittedAt": "2026-11-20T12:01:00Z" })
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_decided_or_belongs_to_a_deleted_account_is_not_listed() {
+        let world = with_applicants().await;
+        let path = "/api/admin/interviewers/a/verification";
+        world.call("user_admin", "POST", path, json!({ "decision": "VERIFIED" })).await.expect(200);
+        delete(&world, "b").await;
+        assert_eq!(applicants(&world).await, ["c"]);
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_without_gap_or_repeat() {
+        let world = with_applicants().await;
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("{PATH}?limit=1{cursor}");
+            let list = world.call("user_admin", "GET", &path, Value::Null).await.expect(200);
+            seen.extend(list["items"].as_array().unwrap().iter().map(|v| v["interviewerId"].clone()));
+            let Some(next) = list["nextCursor"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(seen, ["b", "a", "c"]);
+    }
+
+    #[tokio::test]
+    async fn nonsense_in_the_query_is_refused_by_name() {
+        let world = world().await;
+        for (query, field) in [("limit=0", "limit"), ("cursor=abc", "cursor"), ("status=NONE", "status")] {
+            let answer = world.call("user_admin", "GET", &format!("{PATH}?{query}"), Value::Null).await;
+            assert_eq!(refused_fields(&answer), [field], "{}", answer.body);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_admins_see_who_waits() {
+        is_for_admins(&world().await, "GET", PATH, Value::Null).await;
+    }
+}
