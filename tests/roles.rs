@@ -50,12 +50,12 @@ async fn a_route_serves_whom_it_says_it_serves() {
     let world = World::new(&routes).await;
     for (user, role) in [
         ("user_candidate", Role::Interviewee),
-        ("user_interviewer", Role::Interviewer),
         ("user_admin", Role::Admin),
         ("user_demoted", Role::Admin),
     ] {
         world.add_person(user, role).await;
     }
+    world.add_interviewer("user_interviewer").await;
     let callers = [
         (None, None),
         (Some("user_unknown"), Some(Role::Unassigned)),

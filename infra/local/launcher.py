@@ -1,10 +1,13 @@
-"""Starts the AWS emulator in this process, with the two repairs a local stack needs.
+"""Starts the AWS emulator in this process, with the three repairs a local stack needs.
 
 Saved state: the emulator keeps how far a stream mapping has read, but not the stream's records, and so skips as many new
 records after a restart as were written before it. A message that a worker held when the stack stopped stays invisible for
 up to half an hour although that worker is gone. Both are mended in the saved files before the emulator reads them.
 
-Latency: its Runtime API waits 50 ms for log lines that never come and stalls on Nagle's algorithm. These are private names of
+Compressed bodies: it takes every body that calls itself JSON for text, so a gzipped webhook arrives as garbage. API Gateway hands
+a body with a Content-Encoding over as base64, and so does this.
+
+Latency: its Runtime API waits 50 ms for log lines that never come and stalls on Nagle's algorithm. Both use private names of
 the pinned version; where they are missing the emulator starts unchanged.
 
 `launcher.py exec PROGRAM ARGS...` becomes PROGRAM instead, which then ends with the parent as the emulator does.
@@ -68,12 +71,35 @@ def remove_waits():
         print(f"launcher: this emulator has no {missing.name}; it starts unchanged and is slower", file=sys.stderr)
 
 
+class Compressed(str):
+    """A content type whose body is not the text that it promises."""
+
+
+def keep_compressed_bodies():
+    from ministack.services import apigateway
+
+    try:
+        is_text, invoke = apigateway._v2_request_body_is_text, apigateway._invoke_lambda_proxy
+    except AttributeError as missing:
+        print(f"launcher: this emulator has no {missing.name}; compressed webhooks arrive broken", file=sys.stderr)
+        return
+
+    async def marked(integration, api_id, stage, path, method, headers, *rest, **named):
+        if headers.get("content-encoding"):
+            headers = {**headers, "content-type": Compressed(headers.get("content-type", ""))}
+        return await invoke(integration, api_id, stage, path, method, headers, *rest, **named)
+
+    apigateway._v2_request_body_is_text = lambda kind: not isinstance(kind, Compressed) and is_text(kind)
+    apigateway._invoke_lambda_proxy = marked
+
+
 def main():
     end_with_parent()
     if sys.argv[1:2] == ["exec"]:
         os.execv(sys.argv[2], sys.argv[2:])
     mend_saved_state(pathlib.Path(os.environ["STATE_DIR"]))
     remove_waits()
+    keep_compressed_bodies()
     from ministack.app import main as serve
 
     serve()

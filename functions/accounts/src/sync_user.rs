@@ -22,7 +22,7 @@ pub fn route() -> Route {
             "Makes you known here, or brings what is known up to date. It is provisional: as soon as Clerk itself has \
              told us about you, its word counts.",
         )
-        .body::<SyncUser>()
+        .optional_body::<SyncUser>()
         .answers::<UserView>(200)
         .idempotent()
 }

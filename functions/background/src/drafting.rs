@@ -25,7 +25,7 @@ pub struct Limits {
 }
 
 /// The function is stopped after 300 seconds; what was generated has to be stored before that.
-pub const LIMITS: Limits = Limits { call: Duration::from_secs(120), run: Duration::from_secs(260) };
+pub const LIMITS: Limits = Limits { call: Duration::from_mins(2), run: Duration::from_secs(260) };
 
 /// A draft whose quotes were looked up, and who wrote it.
 #[derive(Debug)]
@@ -98,11 +98,8 @@ impl<'a> Drafting<'a> {
         if !first.verified.needs_retry() {
             return Ok(first);
         }
-        let second = match self.usable().await {
-            Ok(second) => second,
-            // What there is counts for more than what might have been.
-            Err(_) => return Ok(first),
-        };
+        // What there is counts for more than what might have been.
+        let Ok(second) = self.usable().await else { return Ok(first) };
         let before = first.verified.clone();
         let kept = better(first.verified, second.verified);
         let model = if kept == before { first.model } else { second.model };
@@ -119,7 +116,8 @@ impl<'a> Drafting<'a> {
             let longest = later.as_ref().and_then(|(_, wait)| *wait).max(wait);
             later = Some((error, longest));
         };
-        'models: for (model, tries) in [(&model, 2), (&fallback, 1)] {
+        let fallback_tries = u32::from(fallback != model);
+        'models: for (model, tries) in [(&model, 2), (&fallback, fallback_tries)] {
             for _ in 0..tries {
                 match self.ask(model).await {
                     Ok(drafted) => return Ok(drafted),

@@ -41,11 +41,7 @@ pub fn wrong_queue(effect: &Effect) -> Fault {
     Fault(format!("an effect of queue {:?} came to another worker", effect.queue()))
 }
 
-fn create_call<'a>(
-    app: &'a App,
-    client: &'a StreamClient,
-    effect: &'a Effect,
-) -> BoxFuture<'a, Result<(), Trouble>> {
+fn create_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
         let Effect::CreateCall { booking_id } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
         let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };

@@ -23,11 +23,11 @@ use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, keys};
 
+use crate::bucket;
 use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
 use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
 use crate::run_effects::wrong_queue;
 use crate::run_media::TRANSCRIPT_LIMIT_BYTES;
-use crate::bucket;
 
 #[cfg(test)]
 mod tests;
@@ -39,7 +39,7 @@ const RIVAL_WAIT: Duration = Duration::from_secs(30);
 /// How long a message waits where no provider has named a delay, by how often it was received: an outage of minutes passes
 /// before it is set aside.
 const WAITS: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_secs(120), Duration::from_secs(900)];
+    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_mins(2), Duration::from_mins(15)];
 
 /// Writes the feedback of one booking.
 pub fn run_generation(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
@@ -128,8 +128,7 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     let transcript = load(app, booking).await?;
     let speech = SpeechFacts::measure(&transcript, &FillerList::ENGLISH);
     if let Some(thin) = transcript.thinness() {
-        let feedback =
-            Feedback::insufficient(booking.booking_id, thin.to_string(), speech, versions(), app.now());
+        let feedback = Feedback::insufficient(booking.booking_id, thin.to_string(), speech, versions(), app.now());
         let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
         store(app, booking, &record).await?;
         return Ok(());
@@ -204,8 +203,7 @@ async fn generate(
     }
     tracing::info!(booking.id = %booking.booking_id, model = drafted.model, claims = evidence.claims,
         verified = evidence.verified, generations = drafting.generations, "feedback generated");
-    let feedback =
-        drafted.verified.into_feedback(booking.booking_id, speech, drafted.model, versions(), app.now());
+    let feedback = drafted.verified.into_feedback(booking.booking_id, speech, drafted.model, versions(), app.now());
     let record = FeedbackRecord { feedback, usage: drafting.usage, generations: drafting.generations };
     store(app, booking, &record).await?;
     Ok(())
@@ -227,20 +225,27 @@ async fn store(app: &App, booking: &Booking, record: &FeedbackRecord) -> Result<
 /// place, and the end of the lease.
 async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
     let booking_id = subject.booking_id;
+    // Where no model was asked, a lease would be somebody else's.
+    let holds_lease = record.generations > 0;
     let mut wanted = vec![keys::booking(booking_id), keys::feedback(booking_id)];
     wanted.extend(capture_keys(subject));
     let items = app.table.batch_get(&wanted).await?;
-    let known = items.get::<Booking>(&wanted[0])?.map(|booking| -> Result<Known, StoreError> {
-        Ok(Known { booking, feedback: items.get(&wanted[1])? })
-    });
+    let known = items
+        .get::<Booking>(&wanted[0])?
+        .map(|booking| -> Result<Known, StoreError> { Ok(Known { booking, feedback: items.get(&wanted[1])? }) });
     let Some(known) = known.transpose()?.filter(|known| !known.is_final() && !says_the_same(known, record)) else {
-        return Ok(release_lease(&app.table, booking_id).await?);
+        if holds_lease {
+            release_lease(&app.table, booking_id).await?;
+        }
+        return Ok(());
     };
     let before = known.booking;
     let now = app.now();
     let mut tx = Tx::new();
     write_feedback(&mut tx, booking_id, record)?;
-    tx.delete(keys::lease(booking_id));
+    if holds_lease {
+        tx.delete(keys::lease(booking_id));
+    }
     if record.feedback.is_complete() {
         let complete = |booking: Booking| Booking { feedback: Some(FeedbackState::Complete), ..booking };
         match before.complete_by_feedback(now)? {

@@ -106,9 +106,8 @@ async fn copy(app: &App, client: &StreamClient, wanted: Wanted<'_>, object_key: 
         MediaKind::Recording => client.list_recordings(wanted.booking_id).await?,
         MediaKind::Transcript => client.list_transcriptions(wanted.booking_id).await?,
     };
-    let same = |f: &providers::stream::MediaFile| {
-        f.filename == wanted.file.filename && f.session_id == wanted.file.session_id
-    };
+    let same =
+        |f: &providers::stream::MediaFile| f.filename == wanted.file.filename && f.session_id == wanted.file.session_id;
     let fresh = files.into_iter().find(same).ok_or(DownloadError::Expired)?;
     copy_from(app, client, wanted, object_key, &fresh.url).await
 }

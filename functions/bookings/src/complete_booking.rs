@@ -25,7 +25,7 @@ pub fn route() -> Route {
              once. Where attendance cannot tell, it is remembered and paid a day after the end, unless the candidate \
              objects. Where attendance shows that it was not held, it is refused.",
         )
-        .body::<NoBody>()
+        .optional_body::<NoBody>()
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[(409, "booking_not_ended"), (409, "session_not_held"), (409, "booking_cancelled")])

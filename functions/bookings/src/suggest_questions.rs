@@ -33,7 +33,7 @@ const SYSTEM_INSTRUCTION: &str = "You prepare people for technical mock intervie
 pub fn route() -> Route {
     Route::post("suggest_questions", "/api/ai/questions", Who::Onboarded, suggest_questions)
         .about("Suggests questions for a session, for either party. Nothing is stored.")
-        .body::<SuggestQuestions>()
+        .optional_body::<SuggestQuestions>()
         .answers::<Questions>(200)
         .refuses(&[(404, "not_found"), (503, "upstream_unavailable")])
         .needs(&[Provider::Gemini])

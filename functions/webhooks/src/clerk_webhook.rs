@@ -81,8 +81,7 @@ async fn record(app: &App, delivery: &Delivery, event: &ClerkEvent) -> Result<()
 
 fn write_word(tx: &mut Tx, app: &App, before: Option<&User>, told: &ClerkUser) -> Result<(), Error> {
     let known = before.cloned().unwrap_or_else(|| User::new(told.user_id.clone(), app.now()));
-    let identity =
-        Identity { name: told.name.clone(), email: told.email.clone(), image_url: told.image_url.clone() };
+    let identity = Identity { name: told.name.clone(), email: told.email.clone(), image_url: told.image_url.clone() };
     if let Some(after) = known.take_clerk_word(identity, told.updated_at) {
         user::write(tx, before, &after)?;
     }

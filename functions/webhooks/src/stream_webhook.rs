@@ -150,8 +150,7 @@ fn write_facts(tx: &mut Tx, booking: &Booking, event: &CallEvent) -> Result<(), 
         CallEventKind::ParticipantJoined { session_id, user_id, user_session_id, joined_at } => {
             // Others may be let into a call by Stream's dashboard; they decide nothing.
             if let Some(party) = booking.party(user_id) {
-                let visit =
-                    Visit { session_id: session_id.clone(), party, joined_at: Some(*joined_at), left_at: None };
+                let visit = Visit { session_id: session_id.clone(), party, joined_at: Some(*joined_at), left_at: None };
                 write_visit(tx, booking_id, user_session_id, &visit);
             }
         }
@@ -208,9 +207,9 @@ fn changed_call(known: &Call, event: &CallEvent) -> Option<Call> {
 
 /// The latest word counts, by Stream's clock; of two at the same instant, that it does not run.
 fn note_recording(call: &mut Call, recording: bool, event: &CallEvent) {
-    let is_later = call.recording_changed_at.is_none_or(|known| {
-        known < event.created_at || (known == event.created_at && call.recording && !recording)
-    });
+    let is_later = call
+        .recording_changed_at
+        .is_none_or(|known| known < event.created_at || (known == event.created_at && call.recording && !recording));
     if is_later {
         (call.recording, call.recording_changed_at) = (recording, Some(event.created_at));
     }

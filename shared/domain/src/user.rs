@@ -265,6 +265,7 @@ impl User {
     /// Whether candidates can find and book this person.
     pub fn listed(&self) -> bool {
         self.deleted_at.is_none()
+            && self.role == Role::Interviewer
             && self
                 .interviewer
                 .as_ref()

@@ -46,9 +46,11 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.inner();
-        if inner.is_data() {
+        // serde_json calls some wrong types, such as null for an enum, a syntax error.
+        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
+        if inner.is_data() || is_json() {
             let message = without_position(inner);
-            let field = if path == "." { quoted(&message).unwrap_or_default() } else { path };
+            let field = if path == "." { named_member(&message).unwrap_or_default() } else { path };
             Error::from(ValidationError::field(field, message))
         } else {
             RequestError::NotJson(without_position(inner)).into()
@@ -63,7 +65,13 @@ fn without_position(error: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
-/// The first `name` in backticks: serde names missing and unknown members so.
+/// The member that serde says is missing or unknown.
+fn named_member(message: &str) -> Option<String> {
+    let names_it = message.starts_with("missing field") || message.starts_with("unknown field");
+    if names_it { quoted(message) } else { None }
+}
+
+/// The first `name` in backticks.
 fn quoted(message: &str) -> Option<String> {
     message.split('`').nth(1).map(str::to_owned)
 }

@@ -78,9 +78,8 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
         operation["security"] = json!([{ "session": [] }]);
     }
     if let Some(schema) = body {
-        let required = route.method != "POST" || schema.get("$ref").is_some();
         operation["requestBody"] =
-            json!({ "required": required, "content": { "application/json": { "schema": schema } } });
+            json!({ "required": !route.body_is_optional, "content": { "application/json": { "schema": schema } } });
     }
     operation
 }

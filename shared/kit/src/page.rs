@@ -6,6 +6,7 @@ use serde::Serialize;
 /// One page of a list.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}List")]
 pub struct List<T> {
     /// What is on this page.
     pub items: Vec<T>,

@@ -75,6 +75,8 @@ pub struct Route {
     pub about: &'static str,
     /// The body it takes.
     pub body: Option<SchemaOf>,
+    /// Whether it can be left out.
+    pub body_is_optional: bool,
     /// The query parameters it takes.
     pub query: Option<SchemaOf>,
     /// The status of success.
@@ -107,6 +109,7 @@ impl Route {
             who,
             about: "",
             body: None,
+            body_is_optional: false,
             query: None,
             status: 200,
             answer: None,
@@ -149,6 +152,11 @@ impl Route {
     #[must_use]
     pub fn body<T: JsonSchema>(self) -> Self {
         Self { body: Some(|g| g.subschema_for::<T>()), ..self }
+    }
+    /// Takes this body, or none.
+    #[must_use]
+    pub fn optional_body<T: JsonSchema>(self) -> Self {
+        Self { body_is_optional: true, ..self.body::<T>() }
     }
     /// Takes these query parameters.
     #[must_use]

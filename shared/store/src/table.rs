@@ -134,6 +134,8 @@ pub struct Position {
     pub index_sort: Option<String>,
 }
 
+type Rows = (Vec<Attributes>, Option<Position>);
+
 pub(crate) fn decode<T: DeserializeOwned>(attributes: Attributes) -> Result<T, StoreError> {
     Ok(serde_dynamo::from_item(attributes)?)
 }
@@ -224,7 +226,7 @@ impl Table {
         })
     }
 
-    fn query_rows(&self, query: Query) -> BoxFuture<'_, Result<(Vec<Attributes>, Option<Position>), StoreError>> {
+    fn query_rows(&self, query: Query) -> BoxFuture<'_, Result<Rows, StoreError>> {
         Box::pin(async move {
             let (pk, sk) = query.index.map_or_else(
                 || ("pk".to_owned(), "sk".to_owned()),

@@ -54,19 +54,15 @@ impl Meter {
 }
 
 async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
-    let target = headers["x-amz-target"].to_str().expect("text").to_owned();
+    let target = headers["x-amz-target"].to_str().expect("text");
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let mut request: Value = serde_json::from_slice(&body).expect("a request");
     request["ReturnConsumedCapacity"] = json!("TOTAL");
-    let sent = wire
-        .http
-        .post(&wire.engine)
-        .header("x-amz-target", target)
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("authorization", headers["authorization"].clone())
-        .body(request.to_string())
-        .send();
-    let answer = sent.await.expect("an answer of the engine");
+    let mut onward = wire.http.post(&wire.engine).body(request.to_string());
+    for name in ["x-amz-target", "x-amz-date", "content-type", "authorization"] {
+        onward = onward.header(name, headers[name].clone());
+    }
+    let answer = onward.send().await.expect("an answer of the engine");
     let (status, headers) = (answer.status(), answer.headers().clone());
     let bytes = answer.bytes().await.expect("a body");
     let decoded: Value = serde_json::from_slice(&bytes).unwrap_or_default();

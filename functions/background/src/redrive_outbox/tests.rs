@@ -1,0 +1,46 @@
+use domain::ids::BookingId;
+use jiff::SignedDuration;
+use serde_json::json;
+use store::outbox::Effect;
+use store::{Tx, outbox};
+use ulid::Ulid;
+
+use super::redrive_outbox;
+use crate::stage::Stage;
+
+async fn commit(stage: &Stage, number: u128) {
+    let effect = Effect::CreateCall { booking_id: BookingId::new(Ulid::from_parts(1, number)) };
+    let mut tx = Tx::new();
+    outbox::write(&mut tx, &effect, stage.app.now()).unwrap();
+    tx.commit(&stage.app.table).await.unwrap();
+}
+
+#[tokio::test]
+async fn only_rows_that_wait_for_longer_than_five_minutes_are_sent_again_once() {
+    let stage = Stage::new().await;
+    commit(&stage, 1).await;
+    stage.app.clock.advance(SignedDuration::from_secs(200));
+    commit(&stage, 2).await;
+    stage.app.clock.advance(SignedDuration::from_secs(150));
+    let run = || redrive_outbox(stage.app.clone(), json!({ "time": "2026-11-20T12:05:00Z" }));
+    assert_eq!(run().await.unwrap(), json!({ "redriven": 1 }));
+    assert_eq!(run().await.unwrap(), json!({ "redriven": 0 }));
+    assert_eq!(stage.waiting().await.len(), 1);
+    stage.app.clock.advance(SignedDuration::from_secs(1));
+    let all = redrive_outbox(stage.app.clone(), json!({ "olderThanSeconds": 0 })).await.unwrap();
+    assert_eq!(all, json!({ "redriven": 1 }));
+    assert_eq!(stage.aws.kept().messages.len(), 2);
+}
+
+#[tokio::test]
+async fn a_queue_that_refuses_fails_the_run_and_the_row_goes_on_waiting() {
+    let stage = Stage::new().await;
+    commit(&stage, 1).await;
+    commit(&stage, 2).await;
+    stage.app.clock.advance(SignedDuration::from_mins(6));
+    let unlucky = Effect::CreateCall { booking_id: BookingId::new(Ulid::from_parts(1, 2)) }.outbox_id();
+    stage.aws.kept().refuse_messages_with = Some(unlucky.clone());
+    let error = redrive_outbox(stage.app.clone(), json!({})).await.unwrap_err();
+    assert_eq!(error.code(), Some("upstream_unavailable"));
+    assert_eq!(stage.waiting().await, [unlucky]);
+}

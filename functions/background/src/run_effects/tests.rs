@@ -1,0 +1,203 @@
+use std::time::Duration;
+
+use domain::booking::{CancelCode, State};
+use domain::ids::BookingId;
+use jiff::SignedDuration;
+use kit::Failure;
+use serde_json::{Value, json};
+use simulators::Fault;
+use store::keys;
+use store::outbox::Effect;
+use testing::noon;
+use ulid::Ulid;
+
+use super::run_effects;
+use crate::stage::{PRICE, Stage, booking_id, cid, delivery};
+
+async fn run(stage: &Stage, effect: Effect) -> Result<(), Failure> {
+    run_effects(stage.app.clone(), delivery(effect)).await
+}
+
+fn create() -> Effect {
+    Effect::CreateCall { booking_id: booking_id() }
+}
+
+fn matching() -> Effect {
+    Effect::MatchRecording { booking_id: booking_id(), cause: "1".into() }
+}
+
+fn call(stage: &Stage) -> Option<Value> {
+    stage.stream.call("default", &booking_id().to_string())
+}
+
+fn modes(stage: &Stage) -> (String, String) {
+    let settings = call(stage).unwrap()["settings"].clone();
+    let mode = |name: &str| settings[name]["mode"].as_str().unwrap().to_owned();
+    (mode("recording"), mode("transcription"))
+}
+
+fn running(stage: &Stage) -> (bool, bool) {
+    let call = call(stage).unwrap();
+    (call["recording"].as_bool().unwrap(), call["transcribing"].as_bool().unwrap())
+}
+
+fn writes(stage: &Stage) -> usize {
+    stage.stream.requests().iter().filter(|request| request.method != "GET").count()
+}
+
+#[tokio::test]
+async fn a_call_is_created_once_with_both_parties_and_nothing_running() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    for _ in 0..2 {
+        run(&stage, create()).await.unwrap();
+    }
+    let call = call(&stage).unwrap();
+    assert_eq!(modes(&stage), ("available".into(), "available".into()));
+    assert_eq!(call["settings"]["limits"]["max_duration_seconds"], 100 * 60);
+    let stored: store::booking::Call = stage.app.table.get(&keys::call(booking_id())).await.unwrap().unwrap();
+    assert!(stored.created);
+    assert_eq!(stored.version, 1);
+    for user in ["cara", "ivy"] {
+        stage.stream.join(&cid(), user, Some(noon())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn no_call_is_created_for_what_will_not_take_place() {
+    let stage = Stage::new().await;
+    run(&stage, create()).await.unwrap();
+    stage.booked(true).await;
+    stage.cancel().await;
+    run(&stage, create()).await.unwrap();
+    run(&stage, matching()).await.unwrap();
+    assert!(call(&stage).is_none());
+}
+
+#[tokio::test]
+async fn both_consents_before_the_session_set_the_call_to_start_by_itself() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    run(&stage, matching()).await.unwrap();
+    assert_eq!(modes(&stage), ("auto-on".into(), "auto-on".into()));
+    let before = writes(&stage);
+    run(&stage, matching()).await.unwrap();
+    assert_eq!(writes(&stage), before, "a second run changes nothing");
+    stage.stream.join(&cid(), "cara", Some(noon())).await.unwrap();
+    assert_eq!(running(&stage), (true, true));
+}
+
+#[tokio::test]
+async fn both_consents_within_the_session_start_both_and_a_withdrawal_stops_both() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    run(&stage, create()).await.unwrap();
+    stage.stream.join(&cid(), "cara", Some(noon())).await.unwrap();
+    assert_eq!(running(&stage), (false, false));
+    run(&stage, matching()).await.unwrap();
+    assert_eq!(running(&stage), (true, true));
+    let before = writes(&stage);
+    run(&stage, matching()).await.unwrap();
+    assert_eq!(writes(&stage), before, "a second run changes nothing");
+
+    stage.withdraw().await;
+    for _ in 0..2 {
+        run(&stage, matching()).await.unwrap();
+        assert_eq!(running(&stage), (false, false));
+        assert_eq!(modes(&stage), ("available".into(), "available".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawal_before_the_session_takes_the_automatic_start_back() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    run(&stage, matching()).await.unwrap();
+    stage.withdraw().await;
+    run(&stage, matching()).await.unwrap();
+    stage.stream.join(&cid(), "cara", Some(noon())).await.unwrap();
+    assert_eq!(running(&stage), (false, false));
+}
+
+#[tokio::test]
+async fn a_cancelled_booking_is_not_recorded_and_its_call_is_ended() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    run(&stage, create()).await.unwrap();
+    stage.stream.join(&cid(), "cara", Some(noon())).await.unwrap();
+    run(&stage, matching()).await.unwrap();
+    stage.cancel().await;
+    run(&stage, matching()).await.unwrap();
+    assert_eq!(running(&stage), (false, false));
+    for _ in 0..2 {
+        run(&stage, Effect::EndCall { booking_id: booking_id() }).await.unwrap();
+    }
+    assert!(!call(&stage).unwrap()["ended_at"].is_null());
+    assert!(stage.stream.join(&cid(), "ivy", Some(noon())).await.is_err());
+    run(&stage, matching()).await.unwrap();
+}
+
+#[tokio::test]
+async fn ending_a_call_that_was_never_created_is_done() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    run(&stage, Effect::EndCall { booking_id: booking_id() }).await.unwrap();
+}
+
+#[tokio::test]
+async fn troubles_of_stream_put_the_message_off() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    let fault =
+        |status, retry_after_seconds| Fault { path: "/api/v2".into(), status, retry_after_seconds, ..Fault::default() };
+    stage.stream.fail(fault(429, Some(7)));
+    assert_eq!(run(&stage, create()).await.unwrap_err().retry_after, Some(Duration::from_secs(7)));
+    stage.stream.fail(fault(503, None));
+    assert_eq!(run(&stage, create()).await.unwrap_err().error.code(), Some("upstream_unavailable"));
+    stage.stream.fail(Fault { after: true, ..fault(500, None) });
+    run(&stage, create()).await.unwrap_err();
+    run(&stage, create()).await.unwrap();
+    assert!(call(&stage).is_some());
+}
+
+#[tokio::test]
+async fn a_rotated_secret_is_read_again_at_most_once_a_minute() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    let right = json!({ "apiKey": "key_test", "apiSecret": "stream-test-secret" });
+    let wrong = json!({ "apiKey": "key_test", "apiSecret": "old-secret" });
+    stage.app.secrets.replace(json!({ "stream": wrong }));
+    run(&stage, create()).await.unwrap_err();
+    stage.app.secrets.replace(json!({ "stream": right }));
+    run(&stage, create()).await.unwrap_err();
+    stage.app.clock.advance(SignedDuration::from_secs(61));
+    run(&stage, create()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_deleted_account_cancels_what_has_not_begun_and_frees_the_price() {
+    let stage = Stage::new().await;
+    let id = |number| BookingId::new(Ulid::from_parts(1_795_167_000_000, number));
+    let hours = |n| noon() + SignedDuration::from_hours(n);
+    stage.book(id(1), hours(-2), false).await;
+    stage.book(id(2), hours(2), false).await;
+    stage.book(id(3), hours(30), false).await;
+    assert_eq!(stage.balances("cara").await, (100 - 3 * PRICE, 3 * PRICE, 0));
+    for user in ["ivy", "ivy", "cara"] {
+        run(&stage, Effect::CancelBookings { user_id: user.parse().unwrap() }).await.unwrap();
+        assert_eq!(stage.balances("cara").await, (100 - PRICE, PRICE, 0));
+    }
+    assert!(stage.booking_of(id(1)).await.is_scheduled());
+    for number in [2, 3] {
+        let State::Cancelled { cancellation, .. } = stage.booking_of(id(number)).await.state else { panic!() };
+        assert_eq!(cancellation.code, Some(CancelCode::AccountDeleted));
+    }
+    assert_eq!(stage.waiting().await, [format!("end_call:{}", id(2)), format!("end_call:{}", id(3))]);
+}
+
+#[tokio::test]
+async fn a_message_of_another_queue_fails() {
+    let stage = Stage::new().await;
+    let effect = Effect::Feedback { booking_id: booking_id(), cause: "c".into() };
+    assert_eq!(run(&stage, effect).await.unwrap_err().error.code(), Some("internal"));
+}

@@ -26,7 +26,8 @@ fn upsert(kind: &str, id: &str, name: &str, seconds: i64) -> String {
 }
 
 fn deleted(id: &str) -> String {
-    json!({ "type": "user.deleted", "object": "event", "data": { "id": id, "object": "user", "deleted": true } }).to_string()
+    json!({ "type": "user.deleted", "object": "event", "data": { "id": id, "object": "user", "deleted": true } })
+        .to_string()
 }
 
 async fn send(world: &World, body: &str) -> Answer {
@@ -68,7 +69,9 @@ async fn a_deleted_user_leaves_a_tombstone_that_nothing_revives() {
     send(&world, &deleted("ivy")).await.expect(200);
     send(&world, &upsert("user.updated", "ivy", "Back", 600)).await.expect(200);
     // The same word again, in a body of its own.
-    send(&world, &deleted("ivy").replace("\"object\":\"event\"", "\"object\":\"event\",\"timestamp\":1")).await.expect(200);
+    send(&world, &deleted("ivy").replace("\"object\":\"event\"", "\"object\":\"event\",\"timestamp\":1"))
+        .await
+        .expect(200);
     let grave = user(&world, "ivy").await.unwrap();
     assert_eq!((grave.deleted_at, grave.name, grave.interviewer), (Some(noon()), None, None));
     assert!(store::directory::get(&world.app.table, &ivy).await.unwrap().is_none());
@@ -107,7 +110,9 @@ async fn what_is_not_signed_now_by_clerk_is_refused_and_leaves_nothing() {
 #[tokio::test]
 async fn signed_nonsense_is_malformed_and_other_events_are_acknowledged() {
     let world = world().await;
-    for body in ["", "nonsense", "[]", r#"{"type":"user.deleted","data":{}}"#, r#"{"type":"user.created","data":{"id":"a b"}}"#] {
+    for body in
+        ["", "nonsense", "[]", r#"{"type":"user.deleted","data":{}}"#, r#"{"type":"user.created","data":{"id":"a b"}}"#]
+    {
         send(&world, body).await.refused(400, "malformed_request");
     }
     let answer = send(&world, r#"{"type":"session.created","data":{}}"#).await.expect(200);

@@ -2,7 +2,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use domain::booking::{Applied, Booking, Party};
-use domain::settlement::Finding;
+use domain::settlement::{Attendance, Finding};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -221,7 +221,8 @@ async fn signed_nonsense_is_malformed_and_events_of_no_concern_are_acknowledged(
     for body in ["", "{", "[]", r#"{"type":7}"#, r#"{"type":"call.ended","call_cid":"x","created_at":1}"#] {
         from_stream(&world, body).await.refused(400, "malformed_request");
     }
-    let unknown_booking = session("call.session_started", 5).replace(&booking_id().to_string(), "bkg_01M7W4N5E0ZZZZZZZZZZZZZZZZ");
+    let unknown_booking =
+        session("call.session_started", 5).replace(&booking_id().to_string(), "bkg_01M7W4N5E0ZZZZZZZZZZZZZZZZ");
     for body in [
         r#"{"type":"call.stats_report_ready"}"#.to_owned(),
         r#"{"type":"call.ended","call_cid":"default:somebody-elses","created_at":1}"#.to_owned(),
@@ -277,7 +278,7 @@ async fn what_runs_without_consent_is_to_be_stopped() {
 
 fn cancelled(booking: Booking) -> Booking {
     let before_start = booking.start_time - SignedDuration::from_hours(1);
-    let cancelled = booking.cancel(Party::Interviewee, "ill".into(), None, &Default::default(), before_start);
+    let cancelled = booking.cancel(Party::Interviewee, "ill".into(), None, &Attendance::default(), before_start);
     let Ok(Applied::Now((cancelled, _))) = cancelled else { panic!("it can be cancelled") };
     cancelled
 }

@@ -1,0 +1,51 @@
+//! `GET /health`: whether it runs, and which version.
+
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use kit::write::answer;
+use kit::{App, Error, Route, Who};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("health", "/health", Who::Anyone, health)
+        .about("Says that it runs, and which version it is.")
+        .answers::<Health>(200)
+        .without_table()
+}
+
+/// That it runs.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Health {
+    /// Always `ok`: what does not run does not answer.
+    status: &'static str,
+    /// The commit it was built from.
+    version: String,
+}
+
+async fn health(State(app): State<App>) -> Result<Response, Error> {
+    answer(StatusCode::OK, &Health { status: "ok", version: app.config.version.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use testing::World;
+
+    #[tokio::test]
+    async fn it_says_that_it_runs_to_anyone() {
+        let world = World::new(&crate::routes()).await;
+        let answer = world.send("GET", "/health", None, &[]).await;
+        assert_eq!(answer.headers["x-request-id"], "request-1");
+        assert_eq!(answer.expect(200), json!({ "status": "ok", "version": "unknown" }));
+    }
+
+    #[tokio::test]
+    async fn what_is_not_a_route_is_not_found() {
+        let world = World::new(&crate::routes()).await;
+        world.call("cara", "POST", "/health", Value::Null).await.refused(404, "not_found");
+        world.send("GET", "/healthy", None, &[]).await.refused(404, "not_found");
+    }
+}

@@ -1,0 +1,34 @@
+//! `GET /api/openapi.json`: the description of the API.
+
+use axum::response::{IntoResponse, Response};
+use kit::{Route, Who};
+
+/// The description, made from the routes of all areas; a test keeps it in step with them.
+const DOCUMENT: &str = include_str!("../openapi.json");
+
+/// The route.
+pub fn route() -> Route {
+    Route::get("openapi_document", "/api/openapi.json", Who::Anyone, openapi_document)
+        .about("Describes this API as an OpenAPI 3.1 document.")
+        .without_table()
+}
+
+async fn openapi_document() -> Response {
+    ([("content-type", "application/json"), ("cache-control", "public, max-age=300")], DOCUMENT).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use testing::World;
+
+    #[tokio::test]
+    async fn anyone_reads_the_description() {
+        let world = World::new(&crate::routes()).await;
+        let answer = world.send("GET", "/api/openapi.json", None, &[]).await;
+        assert_eq!(answer.headers["content-type"], "application/json");
+        assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+        let document = answer.expect(200);
+        assert_eq!(document["openapi"], "3.1.0");
+        assert!(document["paths"].is_object());
+    }
+}
