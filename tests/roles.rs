@@ -48,11 +48,9 @@ fn admitted(who: Who, role: Option<Role>) -> bool {
 async fn a_route_serves_whom_it_says_it_serves() {
     let routes = crate::all_routes();
     let world = World::new(&routes).await;
-    for (user, role) in [
-        ("user_candidate", Role::Interviewee),
-        ("user_admin", Role::Admin),
-        ("user_demoted", Role::Admin),
-    ] {
+    for (user, role) in
+        [("user_candidate", Role::Interviewee), ("user_admin", Role::Admin), ("user_demoted", Role::Admin)]
+    {
         world.add_person(user, role).await;
     }
     world.add_interviewer("user_interviewer").await;

@@ -200,6 +200,21 @@ impl Stack {
         list.iter().filter(|r| r.to_string().contains(phrase)).count()
     }
 
+    /// The files of a booking that lie in our bucket: their keys and what is in them.
+    pub async fn stored_files(&self, booking: &str) -> Vec<(String, Vec<u8>)> {
+        let (s3, bucket) = (kit::aws::Aws::at(self.ready("awsEndpoint")).s3(), self.ready("mediaBucket"));
+        let mut files = Vec::new();
+        for kind in ["transcripts", "recordings"] {
+            let found = s3.list_objects_v2().bucket(bucket).prefix(format!("{kind}/{booking}/")).send().await.unwrap();
+            for object in found.contents() {
+                let key = object.key().unwrap();
+                let file = s3.get_object().bucket(bucket).key(key).send().await.unwrap();
+                files.push((key.to_owned(), file.body.collect().await.unwrap().to_vec()));
+            }
+        }
+        files
+    }
+
     /// Waits until `probe` finds something; never for a fixed time.
     pub async fn wait<T, F: Future<Output = Option<T>>>(&self, what: &str, mut probe: impl FnMut() -> F) -> T {
         let begun = tokio::time::Instant::now();

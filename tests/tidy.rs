@@ -28,11 +28,7 @@ fn every_binary_is_a_function_of_the_template_and_every_function_a_binary() {
 #[test]
 fn a_function_is_called_after_its_binary() {
     for function in functions() {
-        let pascal: String = function
-            .binary()
-            .split('_')
-            .map(|word| word[..1].to_uppercase() + &word[1..])
-            .collect();
+        let pascal: String = function.binary().split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
         assert_eq!(function.logical_id, format!("{pascal}Function"));
     }
 }
@@ -43,10 +39,8 @@ fn every_route_has_the_path_method_and_binary_that_the_template_gives_it() {
         .iter()
         .filter_map(|f| f.route().map(|(method, path)| (f.binary().to_owned(), (method.to_owned(), path.to_owned()))))
         .collect();
-    let served: BTreeMap<String, (String, String)> = crate::all_routes()
-        .iter()
-        .map(|r| (r.name.to_owned(), (r.method.to_owned(), r.path.to_owned())))
-        .collect();
+    let served: BTreeMap<String, (String, String)> =
+        crate::all_routes().iter().map(|r| (r.name.to_owned(), (r.method.to_owned(), r.path.to_owned()))).collect();
     assert_eq!(served, deployed);
 }
 

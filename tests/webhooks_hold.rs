@@ -21,7 +21,8 @@ fn transcript(phrase: &str) -> String {
         let (from, to) = (n * 60_000, n * 60_000 + 20_000);
         lines += &json!({ "speaker_id": "interviewer", "type": "speech",
             "text": format!("Question number {n}: how would you approach this part of the design?"),
-            "start_ts": from, "stop_ts": from + 8_000 }).to_string();
+            "start_ts": from, "stop_ts": from + 8_000 })
+        .to_string();
         lines += "\n";
         lines += &json!({ "speaker_id": "interviewee", "type": "speech",
             "text": format!("For part {n} I would first measure the load, then pick a queue of {phrase}, and explain why I \
@@ -49,7 +50,8 @@ async fn every_event_ten_times_in_any_order_makes_one_feedback_one_payment_and_o
     stack.play(&id, json!({ "inline": transcript(&phrase), "start": stack.hour(61) })).await;
     stack
         .wait("the second transcript", || async {
-            let view = stack.call(&cara, "GET", &format!("/api/bookings/{id}/recording"), Value::Null).await.expect(200);
+            let view =
+                stack.call(&cara, "GET", &format!("/api/bookings/{id}/recording"), Value::Null).await.expect(200);
             (view["items"].as_array().unwrap().len() == 2).then_some(())
         })
         .await;
