@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::stack::{Stack, hour};
 
 #[tokio::test]
 async fn a_candidate_books_talks_reads_verified_feedback_and_the_interviewer_is_paid() {
@@ -104,7 +104,7 @@ async fn without_both_consents_nothing_is_recorded_and_nothing_reaches_us() {
     let stack = Stack::get();
     let ivy = stack.interviewer("quiet").await;
     let cara = stack.candidate("shy", 50).await;
-    let id = stack.book(&cara, &ivy, &stack.hour(30)).await;
+    let id = stack.book(&cara, &ivy, &hour(30)).await;
     stack.wait_for_capture(&id, "available").await;
     let yes = json!({ "version": "2026-11", "record": true });
     stack.call(&ivy, "POST", &format!("/api/calls/{id}/consent"), yes).await.expect(200);
@@ -122,7 +122,7 @@ async fn a_cancelled_session_frees_the_slot_and_ends_the_call() {
     let stack = Stack::get();
     let ivy = stack.interviewer("free").await;
     let cara = stack.candidate("undecided", 50).await;
-    let start = stack.hour(40);
+    let start = hour(40);
     let id = stack.book(&cara, &ivy, &start).await;
     stack.wait_for_capture(&id, "available").await;
     let reason = json!({ "reason": "plans changed" });
@@ -147,7 +147,7 @@ async fn of_64_candidates_one_gets_the_slot_over_http() {
     for n in 0..16 {
         candidates.push(stack.candidate(&format!("rival{n}"), 50).await);
     }
-    let start = stack.hour(50);
+    let start = hour(50);
     let mut attempts = tokio::task::JoinSet::new();
     for n in 0..64 {
         let (stack, ivy, start, cara) = (stack.clone(), ivy.clone(), start.clone(), candidates[n % 16].clone());

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// How long anything may take to become true before a test fails.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The stack that `GREENROOM_STACK` names.
 #[derive(Clone)]
@@ -153,14 +153,6 @@ impl Stack {
         id
     }
 
-    /// The start of the session that begins `hours` full hours from now.
-    pub fn hour(&self, hours: i64) -> String {
-        #[expect(clippy::disallowed_methods, reason = "the stack lives by the real clock")]
-        let now = Timestamp::now();
-        let full = now.as_second() / 3600 * 3600;
-        (Timestamp::from_second(full).unwrap() + SignedDuration::from_hours(hours)).to_string()
-    }
-
     /// Books the session at this time.
     pub async fn book(&self, candidate: &str, interviewer: &str, start: &str) -> String {
         let wanted = json!({ "interviewerId": interviewer, "startTime": start });
@@ -249,4 +241,12 @@ impl Stack {
     pub async fn credits(&self, user: &str) -> Value {
         self.call(user, "GET", "/api/wallet", Value::Null).await.expect(200)["assets"]["CREDIT"].clone()
     }
+}
+
+/// The start of the session that begins `hours` full hours from now.
+pub fn hour(hours: i64) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the stack lives by the real clock")]
+    let now = Timestamp::now();
+    let full = now.as_second() / 3600 * 3600;
+    (Timestamp::from_second(full).unwrap() + SignedDuration::from_hours(hours)).to_string()
 }

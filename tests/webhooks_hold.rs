@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::stack::{Stack, hour};
 
 async fn ready_session(stack: &Stack, name: &str, hours: i64) -> (String, String, String) {
     let ivy = stack.interviewer(&format!("i{name}")).await;
     let cara = stack.candidate(&format!("c{name}"), 50).await;
-    let id = stack.book(&cara, &ivy, &stack.hour(hours)).await;
+    let id = stack.book(&cara, &ivy, &hour(hours)).await;
     stack.wait_for_capture(&id, "available").await;
     stack.consent(&id, [&cara, &ivy]).await;
     stack.wait_for_capture(&id, "auto-on").await;
@@ -47,7 +47,7 @@ async fn every_event_ten_times_in_any_order_makes_one_feedback_one_payment_and_o
     assert_eq!(statement["items"].as_array().unwrap().len(), 1);
     // Once more, after the feedback is stored: nothing is generated again.
     let before = stack.model_calls(&phrase).await;
-    stack.play(&id, json!({ "inline": transcript(&phrase), "start": stack.hour(61) })).await;
+    stack.play(&id, json!({ "inline": transcript(&phrase), "start": hour(61) })).await;
     stack
         .wait("the second transcript", || async {
             let view =
@@ -98,7 +98,7 @@ async fn an_account_that_clerk_deletes_loses_its_sessions_and_stays_deleted() {
     let stack = Stack::get();
     let ivy = stack.interviewer("leaving").await;
     let cara = stack.candidate("staying", 50).await;
-    let id = stack.book(&cara, &ivy, &stack.hour(90)).await;
+    let id = stack.book(&cara, &ivy, &hour(90)).await;
     stack.control("clerk", "DELETE", &format!("/simulator/users/{ivy}"), Value::Null).await;
     stack
         .wait("the cancellation", || async {

@@ -68,6 +68,7 @@ struct Questions {
 /// One question.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the contract calls it so")]
 struct Question {
     /// As it would be asked.
     question: String,

@@ -6,7 +6,7 @@ use domain::settlement::Visit;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Tx;
-use testing::{Answer, Options, World, noon};
+use testing::{Answer, Options, World};
 
 mod calls;
 mod concurrency;

@@ -142,7 +142,7 @@ mod tests {
         move |name| {
             let value = match name {
                 "STAGE" => "dev",
-                "TABLE_NAME" => "greenroom",
+                "TABLE_NAME" => "greenroom-table",
                 "CLERK_ISSUER" => "https://clerk.example",
                 "ALLOWED_ORIGINS" => "https://a.example, https://b.example",
                 "ADMIN_USER_IDS" => "user_1,user_2",

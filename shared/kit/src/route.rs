@@ -151,7 +151,7 @@ impl Route {
     /// Takes this body.
     #[must_use]
     pub fn body<T: JsonSchema>(self) -> Self {
-        Self { body: Some(|g| g.subschema_for::<T>()), ..self }
+        Self { body: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
     /// Takes this body, or none.
     #[must_use]
@@ -161,12 +161,12 @@ impl Route {
     /// Takes these query parameters.
     #[must_use]
     pub fn query<T: JsonSchema>(self) -> Self {
-        Self { query: Some(|g| g.root_schema_for::<T>()), ..self }
+        Self { query: Some(SchemaGenerator::root_schema_for::<T>), ..self }
     }
     /// Answers with this.
     #[must_use]
     pub fn answers<T: JsonSchema>(self, status: u16) -> Self {
-        Self { status, answer: Some(|g| g.subschema_for::<T>()), ..self }
+        Self { status, answer: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
     /// Answers with this status and nothing else.
     #[must_use]

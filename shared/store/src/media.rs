@@ -74,11 +74,7 @@ pub fn write(tx: &mut Tx, booking: BookingId, kind: MediaKind, file: &StoredFile
 }
 
 /// The files of one kind that a booking has, by start. A call has a handful at most.
-pub fn list<'a>(
-    table: &'a Table,
-    booking: BookingId,
-    kind: MediaKind,
-) -> BoxFuture<'a, Result<Vec<StoredFile>, StoreError>> {
+pub fn list(table: &Table, booking: BookingId, kind: MediaKind) -> BoxFuture<'_, Result<Vec<StoredFile>, StoreError>> {
     Box::pin(async move {
         let prefix = match kind {
             MediaKind::Recording => keys::RECORDING_PREFIX,

@@ -109,7 +109,7 @@ impl Tx {
 
     /// Commits everything or nothing. Safe against lost answers: the SDK sends one request token with each attempt of
     /// a call, so what took effect is not applied again.
-    pub fn commit<'a>(self, table: &'a Table) -> BoxFuture<'a, Result<(), StoreError>> {
+    pub fn commit(self, table: &Table) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(async move {
             if self.operations.is_empty() {
                 return Ok(());
