@@ -6,7 +6,9 @@
 mod budgets;
 mod contract;
 mod journey;
+mod ops;
 mod roles;
+mod runbook;
 mod stack;
 mod template;
 mod tidy;

@@ -19,6 +19,7 @@ fn path_of(pattern: &str) -> String {
 fn body_of(name: &str) -> Value {
     match name {
         "create_booking" => json!({ "interviewerId": "nobody", "startTime": "2026-11-21T10:00:00Z" }),
+        "reschedule_booking" => json!({ "startTime": "2026-11-21T10:00:00Z" }),
         "cancel_booking" => json!({ "reason": "plans changed" }),
         "review_booking" => json!({ "rating": 5 }),
         "give_consent" => json!({ "version": "2026-11", "record": true }),

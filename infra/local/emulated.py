@@ -29,6 +29,9 @@ def functions(template):
 def compiled(path, code_uris):
     """The template at `path` after the SAM transform, with `code_uris` (by logical id) in place of its CodeUris."""
     template = yaml_parse(path.read_text())
+    # The emulator has no CodeDeploy: its functions are called without an alias, and a new one serves at once.
+    for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference"):
+        template["Globals"]["Function"].pop(gradual, None)
     for name, _ in functions(template):
         template["Resources"][name]["Properties"]["CodeUri"] = code_uris(name)
     template = transform(template, {}, NoManagedPolicies())
@@ -41,13 +44,27 @@ def bridge(resources):
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in properties:
             expand_body(name, properties, resources)
+        if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
+            keep_one_metric(properties)
         # The emulator enforces no invoke permission, and its routes are resources here: together with one permission
         # per route they would come close to the limit of 500.
         if resource["Type"] == "AWS::Lambda::Permission" and "execute-api" in json.dumps(properties.get("SourceArn", "")):
             del resources[name]
+        if resource["Type"] == "AWS::IAM::Role":
+            name_secrets(properties.get("Policies", []), resources)
     for resource in resources.values():
         if isinstance(resource.get("DependsOn"), list):
             resource["DependsOn"] = [needed for needed in resource["DependsOn"] if needed in resources]
+
+
+def name_secrets(policies, resources):
+    """A reference to a secret is its ARN on AWS and its name here, which a policy cannot allow anything on."""
+    for policy in policies:
+        for statement in policy["PolicyDocument"]["Statement"]:
+            secret = statement["Resource"].get("Ref") if isinstance(statement["Resource"], dict) else None
+            if secret and resources[secret]["Type"] == "AWS::SecretsManager::Secret":
+                arn = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${%s}-??????"
+                statement["Resource"] = {"Fn::Sub": arn % secret}
 
 
 def expand_body(name, properties, resources):
@@ -84,3 +101,10 @@ def expand_body(name, properties, resources):
                     "Target": {"Fn::Join": ["/", ["integrations", {"Ref": integrations[known]}]]},
                 },
             }
+
+
+def keep_one_metric(properties):
+    """An alarm over a calculation is refused by the emulator, which has no metrics of its own to calculate with: it watches
+    the first metric of the calculation instead."""
+    first = next(metric["MetricStat"] for metric in properties.pop("Metrics") if "MetricStat" in metric)
+    properties.update(first["Metric"], Statistic=first["Stat"], Period=first["Period"])

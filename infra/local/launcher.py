@@ -1,4 +1,4 @@
-"""Starts the AWS emulator in this process, with the three repairs a local stack needs.
+"""Starts the AWS emulator in this process, with the repairs a local stack needs, permissions enforced and a witness beside it.
 
 Saved state: the emulator keeps how far a stream mapping has read, but not the stream's records, and so skips as many new
 records after a restart as were written before it. A message that a worker held when the stack stopped stays invisible for
@@ -6,6 +6,9 @@ up to half an hour although that worker is gone. Both are mended in the saved fi
 
 Compressed bodies: it takes every body that calls itself JSON for text, so a gzipped webhook arrives as garbage. API Gateway hands
 a body with a Content-Encoding over as base64, and so does this.
+
+Permissions: every function gets the credentials of its own role, and what the role does not grant is refused, as on AWS. Requests count
+as made over TLS, which the bucket's policy demands and a local endpoint does not have. `witness.py` writes down what was asked for.
 
 Latency: its Runtime API waits 50 ms for log lines that never come and stalls on Nagle's algorithm. Both use private names of
 the pinned version; where they are missing the emulator starts unchanged.
@@ -19,6 +22,8 @@ import os
 import pathlib
 import signal
 import sys
+
+import witness
 
 PR_SET_PDEATHSIG = 1
 
@@ -93,13 +98,40 @@ def keep_compressed_bodies():
     apigateway._invoke_lambda_proxy = marked
 
 
+# On AWS these are no actions of their own: the action of a single message stands for its batch.
+BATCHES = {f"sqs:{action}Batch": f"sqs:{action}" for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
+
+
+def enforce_permissions():
+    # Read when the emulator is imported.
+    os.environ["AUTH"] = "true"
+    from ministack import app
+    from ministack.core import iam_actions
+
+    try:
+        pin, action_of = app.pin_request_origin, iam_actions.extract_iam_action
+    except AttributeError as missing:
+        print(f"launcher: this emulator has no {missing.name}; functions are refused what their roles grant", file=sys.stderr)
+        return
+
+    def action(*request):
+        found = action_of(*request)
+        return BATCHES.get(found, found)
+
+    app.pin_request_origin = lambda source, _secure: pin(source, True)
+    iam_actions.extract_iam_action = action
+
+
 def main():
     end_with_parent()
     if sys.argv[1:2] == ["exec"]:
         os.execv(sys.argv[2], sys.argv[2:])
-    mend_saved_state(pathlib.Path(os.environ["STATE_DIR"]))
+    state = pathlib.Path(os.environ["STATE_DIR"])
+    mend_saved_state(state)
+    enforce_permissions()
     remove_waits()
     keep_compressed_bodies()
+    witness.begin(state.parent)
     from ministack.app import main as serve
 
     serve()

@@ -12,7 +12,7 @@ use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
 use kit::views::UserView;
-use kit::write::{Begun, answer};
+use kit::write::Begun;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -116,7 +116,7 @@ impl Onboard {
 }
 
 async fn onboard(State(app): State<App>, write: Write<Anybody, Onboard>) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write)).await
+    write.run(&app, || attempt(&app, &write)).await
 }
 
 async fn attempt(app: &App, write: &Write<Anybody, Onboard>) -> Result<Response, Error> {
@@ -127,7 +127,7 @@ async fn attempt(app: &App, write: &Write<Anybody, Onboard>) -> Result<Response,
     let stored = begun.caller.user.clone();
     let before = stored.clone().unwrap_or_else(|| User::new(me.clone(), begun.now));
     let Some(user) = before.onboard(choice)? else {
-        return answer(StatusCode::OK, &UserView::of(&before));
+        return begun.unchanged(app, &UserView::of(&before)).await;
     };
     let mut tx = Tx::new();
     store::user::write(&mut tx, stored.as_ref(), &user)?;

@@ -9,7 +9,6 @@ use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
 use kit::views::UserView;
-use kit::write::answer;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -54,7 +53,7 @@ impl SyncUser {
 }
 
 async fn sync_user(State(app): State<App>, write: Write<Anybody, SyncUser>) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write)).await
+    write.run(&app, || attempt(&app, &write)).await
 }
 
 async fn attempt(app: &App, write: &Write<Anybody, SyncUser>) -> Result<Response, Error> {
@@ -66,7 +65,7 @@ async fn attempt(app: &App, write: &Write<Anybody, SyncUser>) -> Result<Response
     let user = before.sync(identity, is_admin)?;
     let view = UserView::of(&user);
     if stored.as_ref() == Some(&user) {
-        return answer(StatusCode::OK, &view);
+        return begun.unchanged(app, &view).await;
     }
     let mut tx = Tx::new();
     store::user::write(&mut tx, stored.as_ref(), &user)?;

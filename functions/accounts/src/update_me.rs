@@ -9,7 +9,6 @@ use http::StatusCode;
 use kit::callers::Onboarded;
 use kit::extract::RequestBody;
 use kit::views::UserView;
-use kit::write::answer;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -113,7 +112,7 @@ impl UpdateMe {
 }
 
 async fn update_me(State(app): State<App>, write: Write<Onboarded, UpdateMe>) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write)).await
+    write.run(&app, || attempt(&app, &write)).await
 }
 
 async fn attempt(app: &App, write: &Write<Onboarded, UpdateMe>) -> Result<Response, Error> {
@@ -122,7 +121,7 @@ async fn attempt(app: &App, write: &Write<Onboarded, UpdateMe>) -> Result<Respon
     let user = write.body.applied_to(&before)?;
     let view = UserView::of(&user);
     if user == before {
-        return answer(StatusCode::OK, &view);
+        return begun.unchanged(app, &view).await;
     }
     let mut tx = Tx::new();
     store::user::write(&mut tx, Some(&before), &user)?;

@@ -16,7 +16,6 @@ use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
 use kit::views::BalancesView;
-use kit::write::answer;
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -35,7 +34,7 @@ pub fn route() -> Route {
         )
         .body::<Adjustment>()
         .answers::<AdjustedView>(200)
-        .idempotent()
+        .requires_key()
         .refuses(&[(402, "insufficient_credits"), (409, "balance_overflow")])
 }
 
@@ -44,6 +43,7 @@ pub fn route() -> Route {
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
     /// How much to give, or to take where it is negative: from 1 to 1000000 in either direction.
+    #[schemars(range(min = -1_000_000, max = 1_000_000))]
     amount: i64,
     /// Of what: credits by default.
     asset: Option<Asset>,
@@ -95,7 +95,7 @@ async fn adjust_credits(
     Path(user): Path<UserId>,
     write: Write<Admin, Adjustment>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &user, &write)).await
+    write.run(&app, || attempt(&app, &user, &write)).await
 }
 
 async fn attempt(app: &App, user: &UserId, write: &Write<Admin, Adjustment>) -> Result<Response, Error> {
@@ -116,7 +116,7 @@ async fn attempt(app: &App, user: &UserId, write: &Write<Admin, Adjustment>) -> 
     // The ledger remembers a cause for good, the idempotency record for a day only.
     if let Some(done) = wallet::transfer(&begun.items, &id)? {
         let view = AdjustedView::of(&balances, id);
-        return if done.same_movement(&transfer) { answer(StatusCode::OK, &view) } else { Err(KeyReused.into()) };
+        return if done.same_movement(&transfer) { begun.unchanged(app, &view).await } else { Err(KeyReused.into()) };
     }
     let mut tx = Tx::new();
     let new_id = || TransactionId::new(app.ids.unique(begun.now));

@@ -11,7 +11,6 @@ use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
 use kit::views::UserView;
-use kit::write::answer;
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -80,7 +79,7 @@ async fn decide_verification(
     Path(interviewer): Path<UserId>,
     write: Write<Admin, NewDecision>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &interviewer, &write)).await
+    write.run(&app, || attempt(&app, &interviewer, &write)).await
 }
 
 async fn attempt(app: &App, interviewer: &UserId, write: &Write<Admin, NewDecision>) -> Result<Response, Error> {
@@ -92,7 +91,7 @@ async fn attempt(app: &App, interviewer: &UserId, write: &Write<Admin, NewDecisi
         return Err(not_found("interviewer"));
     }
     let Some(user) = before.decide_verification(decision)? else {
-        return answer(StatusCode::OK, &UserView::of(&before));
+        return begun.unchanged(app, &UserView::of(&before)).await;
     };
     let mut tx = Tx::new();
     store::user::write(&mut tx, Some(&before), &user)?;

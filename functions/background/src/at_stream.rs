@@ -1,6 +1,9 @@
 //! Running an effect at Stream: what its errors mean for the message, and a key that was rotated.
 
+use std::time::Duration;
+
 use kit::error::Error;
+use kit::worker::Delivery;
 use kit::{App, BoxFuture, Failure};
 use providers::download::DownloadError;
 use providers::stream::{StreamClient, StreamError};
@@ -61,14 +64,37 @@ impl From<Trouble> for Failure {
 /// Something that is done at Stream. It may be done again from the start.
 pub type Work = for<'a> fn(&'a App, &'a StreamClient, &'a Effect) -> BoxFuture<'a, Result<(), Trouble>>;
 
+/// Carries out what a message asks for. Where that fails and Stream names no delay, the message waits for longer each
+/// time: a recording that consent was taken back for must be stopped, and media be copied, also after an outage.
+pub async fn with_stream(app: &App, delivery: &Delivery, work: Work) -> Result<(), Failure> {
+    let outcome = try_twice(app, &delivery.message.effect, work).await;
+    outcome.map_err(|trouble| {
+        let failure = Failure::from(trouble);
+        let wait = failure.retry_after.unwrap_or_else(|| outage_wait(delivery));
+        Failure { retry_after: Some(wait), ..failure }
+    })
+}
+
 /// Carries `effect` out, and once more with the secret read again where Stream does not accept the one in memory.
-pub async fn with_stream(app: &App, effect: &Effect, work: Work) -> Result<(), Failure> {
-    let stream = app.stream().await.map_err(Trouble::Other)?;
-    let mut outcome = work(app, &stream.client, effect).await;
-    if matches!(outcome, Err(Trouble::Stream(StreamError::Unauthorized)))
-        && let Some(stream) = app.stream_reread().await.map_err(Trouble::Other)?
-    {
-        outcome = work(app, &stream.client, effect).await;
+async fn try_twice(app: &App, effect: &Effect, work: Work) -> Result<(), Trouble> {
+    let stream = app.stream().await?;
+    let outcome = work(app, &stream.client, effect).await;
+    if !matches!(outcome, Err(Trouble::Stream(StreamError::Unauthorized))) {
+        return outcome;
     }
-    Ok(outcome?)
+    match app.stream_reread().await? {
+        Some(stream) => work(app, &stream.client, effect).await,
+        None => outcome,
+    }
+}
+
+/// How long a message waits where no provider has named a delay, by how often it was received: an outage of minutes passes
+/// before it is set aside.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_mins(2), Duration::from_mins(15)];
+
+/// See [`WAITS`].
+pub fn outage_wait(delivery: &Delivery) -> Duration {
+    let place = usize::try_from(delivery.receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
+    WAITS[place.min(WAITS.len() - 1)]
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::{Bytes, BytesMut};
 use kit::App;
 use kit::error::{Error, Fault, Unavailable};
@@ -48,6 +48,8 @@ pub async fn put_stream(
     }
     let bucket = app.media_bucket().map_err(Error::from)?;
     let begun = app.s3().create_multipart_upload().bucket(bucket).key(key).content_type(content_type);
+    // The SDK sends this checksum with every part, and S3 takes only what the upload was begun with.
+    let begun = begun.checksum_algorithm(ChecksumAlgorithm::Crc32);
     let upload = begun.send().await.map_err(unavailable)?.upload_id;
     let upload = upload.ok_or_else(|| Error::from(Fault("S3 named no upload".to_owned())))?;
     let outcome = put_parts(app, bucket, key, &upload, first, &mut parts).await;
@@ -79,8 +81,10 @@ async fn put_parts(
             return Err(Error::from(Unavailable { what: "S3", why, retry_after_seconds: 60 }).into());
         }
         let put = app.s3().upload_part().bucket(bucket).key(key).upload_id(upload).part_number(number);
-        let answer = put.body(ByteStream::from(part)).send().await.map_err(unavailable)?;
-        done.push(CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag).build());
+        let put = put.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(part));
+        let answer = put.send().await.map_err(unavailable)?;
+        let stored = CompletedPart::builder().part_number(number).set_e_tag(answer.e_tag);
+        done.push(stored.set_checksum_crc32(answer.checksum_crc32).build());
         number += 1;
         part = parts.next().await?;
     }

@@ -63,6 +63,15 @@ async fn answer(State(kept): State<Arc<Mutex<Kept>>>, request: Request) -> Respo
     assert_eq!(encoding, None, "bodies that are at hand need no chunks");
     let key = head.uri.path().strip_prefix("/media-test/").unwrap().to_owned();
     let query = head.uri.query().unwrap_or_default();
+    let has = |name: &str| head.headers.contains_key(name);
+    let algorithm = ["x-amz-checksum-algorithm", "x-amz-sdk-checksum-algorithm"].into_iter().any(has);
+    if query.contains("uploads") {
+        assert!(algorithm, "parts have checksums, so the upload must be begun with their algorithm");
+    }
+    if query.contains("uploadId") && head.method == Method::POST {
+        let parts = String::from_utf8(body.to_vec()).unwrap();
+        assert_eq!(parts.matches("<Part>").count(), parts.matches("<ChecksumCRC32>").count());
+    }
     s3(&mut kept, &head.method, key, query, body.to_vec())
 }
 
@@ -100,7 +109,8 @@ fn s3(kept: &mut Kept, method: &Method, key: String, query: &str, body: Vec<u8>)
         }
         ("PUT", Some(upload), Some(part)) => {
             kept.uploads.get_mut(&upload).unwrap().insert(part, body);
-            (StatusCode::OK, [("etag", format!("\"part-{part}\""))]).into_response()
+            let checksum = ("x-amz-checksum-crc32", "AAAAAA==".to_owned());
+            (StatusCode::OK, [("etag", format!("\"part-{part}\"")), checksum]).into_response()
         }
         ("POST", Some(upload), _) => {
             let parts = kept.uploads.remove(&upload).unwrap();

@@ -26,7 +26,7 @@ pub fn redrive_outbox(app: App, event: Value) -> BoxFuture<'static, Result<Value
 async fn redrive(app: &App, event: &Value) -> Result<Value, Error> {
     let seconds = event["olderThanSeconds"].as_i64().filter(|n| *n >= 0).unwrap_or(WAITING_SECONDS);
     let before = app.now() - SignedDuration::from_secs(seconds.min(30 * 24 * 3600));
-    let rows = outbox::waiting(&app.table, before, ROWS_AT_MOST).await?.items;
+    let rows = outbox::waiting(&app.table, before, ROWS_AT_MOST).await?;
     if rows.is_empty() {
         return Ok(json!({ "redriven": 0 }));
     }

@@ -27,9 +27,10 @@ pub fn run_effects(app: App, delivery: Delivery) -> BoxFuture<'static, Result<()
     Box::pin(async move {
         let effect = &delivery.message.effect;
         match effect {
-            Effect::CreateCall { .. } => with_stream(&app, effect, create_call).await,
-            Effect::MatchRecording { .. } => with_stream(&app, effect, match_recording).await,
-            Effect::EndCall { .. } => with_stream(&app, effect, end_call).await,
+            Effect::CreateCall { .. } => with_stream(&app, &delivery, create_call).await,
+            Effect::MatchRecording { .. } => with_stream(&app, &delivery, match_recording).await,
+            Effect::MoveCall { .. } => with_stream(&app, &delivery, move_call).await,
+            Effect::EndCall { .. } => with_stream(&app, &delivery, end_call).await,
             Effect::CancelBookings { user_id } => cancel_bookings(&app, user_id).await,
             _ => Err(wrong_queue(effect).into()),
         }
@@ -137,7 +138,9 @@ async fn match_once(app: &App, client: &StreamClient, booking: &Booking, wanted:
         return Ok(());
     }
     if !wanted {
-        return stop_capture(client, call_id, &state).await;
+        stop_capture(client, call_id, &state).await?;
+        // A call that was created while its booking was cancelled may have been missed by what ended the others.
+        return if booking.is_cancelled() { end(client, call_id).await } else { Ok(()) };
     }
     if state.live_session.is_none() {
         let modes = [state.recording_mode, state.transcription_mode];
@@ -168,6 +171,18 @@ async fn stop_capture(client: &StreamClient, call_id: BookingId, state: &CallSta
         client.stop_transcription(call_id).await?;
     }
     Ok(())
+}
+
+/// Tells Stream when the session is to begin now. A call that does not exist yet will be created with it.
+fn move_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
+    Box::pin(async move {
+        let Effect::MoveCall { booking_id, .. } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
+        match client.set_start(*booking_id, booking.start_time).await {
+            Ok(()) | Err(StreamError::NotFound) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    })
 }
 
 fn end_call<'a>(_: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {

@@ -23,6 +23,7 @@ use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, keys};
 
+use crate::at_stream::outage_wait;
 use crate::bucket;
 use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
 use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
@@ -36,11 +37,10 @@ mod tests;
 const LEASE_MARGIN: Duration = Duration::from_secs(20);
 /// How long a message waits for a rival's lease, times how often it has waited: in all longer than a lease lasts.
 const RIVAL_WAIT: Duration = Duration::from_secs(30);
-/// How long a message waits where no provider has named a delay, by how often it was received: an outage of minutes passes
-/// before it is set aside.
-const WAITS: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(10), Duration::from_mins(2), Duration::from_mins(15)];
-
+/// The code of errors that pass.
+const UNAVAILABLE: &str = "upstream_unavailable";
+/// How long a paid feedback waits before it is offered to a table again that did not answer.
+const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Writes the feedback of one booking.
 pub fn run_generation(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move { work(&app, &delivery, LIMITS).await })
@@ -71,10 +71,14 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
     if known.is_final() {
         return Ok(());
     }
-    if delivery.receive_count > 1 && known.booking.feedback == Some(FeedbackState::Failed) {
-        // A refusal for good is not paid for again; the message is on its way to the operators, who may send it anew.
-        let error = Fault("the feedback of this booking has failed for good".to_owned());
-        return Err(Failure::retry_after(error, Duration::from_secs(1)));
+    if known.booking.feedback == Some(FeedbackState::Failed) {
+        if delivery.receive_count > 1 {
+            // A refusal for good is not paid for again; the message is on its way to the operators, who may send it anew.
+            let error = Fault("the feedback of this booking has failed for good".to_owned());
+            return Err(Failure::retry_after(error, Duration::from_secs(1)));
+        }
+        // It was sent anew, or there is another transcript: it has all its tries again.
+        app.retry(|| mark(app, *booking_id, None)).await?;
     }
     match attempt(app, delivery, &known, limits).await {
         Ok(()) => Ok(()),
@@ -83,13 +87,12 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
             Err(Failure::retry_after(StoreError::Contended, wait))
         }
         Err(Stop::Later(error, wait)) if !delivery.is_last() => {
-            let place = usize::try_from(delivery.receive_count.saturating_sub(1)).unwrap_or(usize::MAX);
-            let wait = wait.unwrap_or(WAITS[place.min(WAITS.len() - 1)]);
+            let wait = wait.unwrap_or_else(|| outage_wait(delivery));
             Err(Failure { error, retry_after: Some(wait) })
         }
         Err(Stop::Later(error, _) | Stop::ForGood(error)) => {
             count(Metric::GenerationFailed, 1, app.now());
-            if let Err(error) = app.retry(|| mark_failed(app, *booking_id)).await {
+            if let Err(error) = app.retry(|| mark(app, *booking_id, Some(FeedbackState::Failed))).await {
                 tracing::error!(booking.id = %booking_id, ?error, "a failed generation could not be noted");
             }
             Err(Failure { error, retry_after: None })
@@ -209,12 +212,13 @@ async fn generate(
     Ok(())
 }
 
-/// Stores a feedback. A write that rivals keep from happening is repeated for longer than usual: what it holds was paid
-/// for.
+/// Stores a feedback. A write that rivals or an outage of the table keep from happening is repeated for longer than usual:
+/// what it holds was paid for.
 async fn store(app: &App, booking: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
     for _ in 0..4 {
         match app.retry(|| store_once(app, booking, record)).await {
             Err(error) if error.is_contended() => {}
+            Err(error) if error.code() == Some(UNAVAILABLE) => tokio::time::sleep(OUTAGE_PAUSE).await,
             outcome => return outcome,
         }
     }
@@ -271,13 +275,14 @@ fn says_the_same(known: &Known, record: &FeedbackRecord) -> bool {
     known.booking.feedback == Some(FeedbackState::InsufficientEvidence) && known.feedback.as_ref().is_some_and(same)
 }
 
-/// Tells the parties that there will be no feedback, until an operator sends the message again.
-async fn mark_failed(app: &App, booking_id: BookingId) -> Result<(), Error> {
+/// Tells the parties that there will be no feedback until an operator sends the message again, or that there may be one
+/// again.
+async fn mark(app: &App, booking_id: BookingId, feedback: Option<FeedbackState>) -> Result<(), Error> {
     let Some(known) = Known::read(app, booking_id).await? else { return Ok(()) };
-    if known.is_final() || known.booking.feedback == Some(FeedbackState::Failed) {
+    if known.is_final() || known.booking.feedback == feedback {
         return Ok(());
     }
-    let after = Booking { feedback: Some(FeedbackState::Failed), ..known.booking.clone() };
+    let after = Booking { feedback, ..known.booking.clone() };
     let mut tx = Tx::new();
     booking::replace(&mut tx, &known.booking, &after)?;
     Ok(tx.commit(&app.table).await?)

@@ -26,7 +26,7 @@ pub const TRANSCRIPT_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Copies one file, or deletes it.
 pub fn run_media(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
-    Box::pin(async move { with_stream(&app, &delivery.message.effect, carry_out).await })
+    Box::pin(async move { with_stream(&app, &delivery, carry_out).await })
 }
 
 /// The file that a message is about.
@@ -61,13 +61,18 @@ fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> 
             _ => return Err(Error::from(wrong_queue(effect)).into()),
         };
         let booking = booking::get(&app.table, wanted.booking_id).await?;
+        let object_key = wanted.kind.object_key(wanted.booking_id, wanted.file);
+        let is_stored = wanted.is_stored(app).await?;
         if !booking.as_ref().is_some_and(may_record) {
+            if !is_stored {
+                // A run before this one may have been cut off between its copy and the record of it.
+                bucket::delete(app, &object_key).await?;
+            }
             return discard(client, wanted).await;
         }
-        if wanted.is_stored(app).await? {
+        if is_stored {
             return Ok(());
         }
-        let object_key = wanted.kind.object_key(wanted.booking_id, wanted.file);
         let bytes = copy(app, client, wanted, &object_key).await?;
         if app.retry(|| keep(app, wanted, &object_key, bytes)).await? {
             return Ok(());

@@ -180,7 +180,7 @@ impl Stage {
     /// The ids of all outbox rows that wait to be relayed, sorted.
     pub async fn waiting(&self) -> Vec<String> {
         let before = self.app.now() + SignedDuration::from_hours(1);
-        let rows = store::outbox::waiting(&self.app.table, before, 100).await.unwrap().items;
+        let rows = store::outbox::waiting(&self.app.table, before, 100).await.unwrap();
         let mut ids: Vec<String> = rows.into_iter().map(|row| row.outbox_id).collect();
         ids.sort();
         ids

@@ -11,7 +11,6 @@ use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
 use kit::views::BookingView;
-use kit::write::answer;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,7 +67,7 @@ async fn cancel_booking(
     Path(id): Path<BookingId>,
     write: Write<Participant, CancelBooking>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write, id)).await
+    write.run(&app, || attempt(&app, &write, id)).await
 }
 
 async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: BookingId) -> Result<Response, Error> {
@@ -82,7 +81,7 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
 
     let (now, mut tx) = (begun.now, Tx::new());
     let (after, release) = match before.cancel(party, reason, code, &attendance, now)? {
-        Applied::Already => return answer(StatusCode::OK, &BookingView::of(&before, now)),
+        Applied::Already => return begun.unchanged(app, &BookingView::of(&before, now)).await,
         Applied::Now(changed) => changed,
     };
     let items = app.table.batch_get(&settlement::cancellation_keys(&before)?).await?;

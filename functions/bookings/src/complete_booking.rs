@@ -11,7 +11,6 @@ use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::NoBody;
 use kit::views::BookingView;
-use kit::write::answer;
 use kit::{App, Path, Route, Who, Write};
 use store::{Tx, booking, keys, settlement};
 
@@ -36,7 +35,7 @@ async fn complete_booking(
     Path(id): Path<BookingId>,
     write: Write<Participant, NoBody>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write, id)).await
+    write.run(&app, || attempt(&app, &write, id)).await
 }
 
 async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -> Result<Response, Error> {
@@ -51,7 +50,7 @@ async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -
 
     let (now, mut tx) = (begun.now, Tx::new());
     let after = match before.complete(&attendance, now)? {
-        Applied::Already => return answer(StatusCode::OK, &BookingView::of(&before, now)),
+        Applied::Already => return begun.unchanged(app, &BookingView::of(&before, now)).await,
         Applied::Now(Completion::Remembered(after)) => {
             booking::replace(&mut tx, &before, &after)?;
             after

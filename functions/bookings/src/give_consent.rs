@@ -9,7 +9,6 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
-use kit::write::answer;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,7 +60,7 @@ async fn give_consent(
     Path(id): Path<BookingId>,
     write: Write<Participant, GiveConsent>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write, id)).await
+    write.run(&app, || attempt(&app, &write, id)).await
 }
 
 async fn attempt(app: &App, write: &Write<Participant, GiveConsent>, id: BookingId) -> Result<Response, Error> {
@@ -77,7 +76,7 @@ async fn attempt(app: &App, write: &Write<Participant, GiveConsent>, id: Booking
     let both = after.consents.both();
     let view = ConsentView { mine: Some(write.body.record), both, recording: call.recording };
     if !changed {
-        return answer(StatusCode::OK, &view);
+        return begun.unchanged(app, &view).await;
     }
     let mut tx = Tx::new();
     booking::replace(&mut tx, &before, &after)?;

@@ -9,7 +9,9 @@ pub mod get_feedback;
 pub mod get_recording;
 pub mod give_consent;
 pub mod list_appointments;
+mod offer;
 mod party;
+pub mod reschedule_booking;
 pub mod review_booking;
 pub mod suggest_questions;
 
@@ -23,6 +25,7 @@ pub fn routes() -> Vec<kit::Route> {
         list_appointments::route(),
         get_booking::route(),
         cancel_booking::route(),
+        reschedule_booking::route(),
         complete_booking::route(),
         review_booking::route(),
         get_feedback::route(),

@@ -76,7 +76,7 @@ async fn review_booking(
     Path(id): Path<BookingId>,
     write: Write<Participant, ReviewBooking>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write, id)).await
+    write.run(&app, || attempt(&app, &write, id)).await
 }
 
 async fn attempt(app: &App, write: &Write<Participant, ReviewBooking>, id: BookingId) -> Result<Response, Error> {

@@ -150,6 +150,11 @@ async fn ask(app: &App, material: Material) -> Result<Questions, Error> {
                 Some(questions) => return Ok(questions),
                 None => trouble = GeminiError::Malformed,
             },
+            // What stops a prompt is what the caller put into it.
+            Err(GeminiError::Blocked { .. }) => {
+                let refusal = "the model refuses to write about this; say it in other words";
+                return Err(ValidationError::field("seniority", refusal).into());
+            }
             Err(error) if error.try_fallback_model() => trouble = error,
             Err(error) => return Err(error.into()),
         }

@@ -12,6 +12,7 @@ mod calls;
 mod concurrency;
 mod create;
 mod life;
+mod moving;
 
 /// Ten in the morning of the day after the tests' noon.
 const TOMORROW: &str = "2026-11-21T10:00:00Z";

@@ -97,7 +97,7 @@ impl TryFrom<Members> for Declared {
 }
 
 async fn create_availability(State(app): State<App>, write: Write<Interviewer, Declared>) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write)).await
+    write.run(&app, || attempt(&app, &write)).await
 }
 
 async fn attempt(app: &App, write: &Write<Interviewer, Declared>) -> Result<Response, Error> {

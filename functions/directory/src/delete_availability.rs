@@ -21,7 +21,7 @@ async fn delete_availability(
     Path(id): Path<AvailabilityId>,
     write: Write<Interviewer, NoBody>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, id, &write)).await
+    write.run(&app, || attempt(&app, id, &write)).await
 }
 
 async fn attempt(app: &App, id: AvailabilityId, write: &Write<Interviewer, NoBody>) -> Result<Response, Error> {

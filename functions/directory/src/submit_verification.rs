@@ -96,7 +96,7 @@ async fn submit_verification(
     State(app): State<App>,
     write: Write<Interviewer, NewVerification>,
 ) -> Result<Response, Error> {
-    app.retry(|| attempt(&app, &write)).await
+    write.run(&app, || attempt(&app, &write)).await
 }
 
 async fn attempt(app: &App, write: &Write<Interviewer, NewVerification>) -> Result<Response, Error> {

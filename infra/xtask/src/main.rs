@@ -4,6 +4,7 @@ mod check;
 mod failure;
 mod functions;
 mod http;
+mod ops;
 mod package;
 mod places;
 mod python;
@@ -24,6 +25,8 @@ cargo xtask up [--json] [--fresh]                          start the local stack
 cargo xtask token <user> [--lifetime SECONDS]              print a session token of a demo user of the running stack
 cargo xtask test                                           all tests: crates first, then the whole system on a private stack
 cargo xtask check                                          formatting, lints, documentation, template, licences
+cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
+                                                           (cargo xtask ops --help)
 cargo xtask package [--arch arm64|x86_64] [--function NAME]...
                                                            release artifacts in target/lambda/<function>/
 
@@ -51,6 +54,7 @@ async fn dispatch(arguments: &[String]) -> Outcome<()> {
         "token" => token::token(options).await,
         "test" => test::test(options).await,
         "check" => check::check(options).await,
+        "ops" => ops::ops(options).await,
         "package" => package::package(&package::Options::parse(options)?).await,
         "help" | "--help" | "-h" => {
             eprintln!("{USAGE}");

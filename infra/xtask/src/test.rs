@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::failure::{Failure, Outcome};
-use crate::run::{cargo, run, stop, timed};
+use crate::python::Python;
+use crate::run::{cargo, exchange, run, stop, timed};
 use crate::{no_options, places, settings};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
@@ -95,5 +96,26 @@ async fn system_tests(data: &Path, ready: &Value) -> Outcome<()> {
     fs::write(&file, ready.to_string()).map_err(|error| Failure::file(&file, &error))?;
     let mut tests = cargo();
     tests.args(["test", "--package", "tests"]).env("GREENROOM_STACK", &file);
-    run("cargo test --package tests", &mut tests).await
+    run("cargo test --package tests", &mut tests).await?;
+    look_back(&file, ready).await
+}
+
+/// The tests of what was seen during all others: first every function is used, then every schedule runs once.
+async fn look_back(file: &Path, ready: &Value) -> Outcome<()> {
+    let audit = |tests: &[&str]| {
+        let mut command = cargo();
+        command.args(["test", "--package", "tests", "--test", "audit", "--", "--ignored", "--nocapture"]);
+        command.args(tests).env("GREENROOM_STACK", file);
+        command
+    };
+    run("use of every function", &mut audit(&["drive::"])).await?;
+    let mut schedules = Python::with("requirements.txt").await?.script("schedules.py");
+    let job = json!({
+        "template": places::root().join("template.yaml"),
+        "endpoint": ready["awsEndpoint"],
+        "region": ready["region"],
+        "stackName": ready["stackName"],
+    });
+    exchange("schedules.py", &mut schedules, &job).await?;
+    run("tests of what was seen", &mut audit(&["--skip", "drive::"])).await
 }

@@ -15,6 +15,12 @@ pub const DOOR_OPENS_BEFORE: SignedDuration = SignedDuration::from_mins(10);
 pub const DOOR_CLOSES_AFTER: SignedDuration = SignedDuration::from_mins(30);
 /// The sweep settles what attendance decides this long after the end.
 pub const DUE_AFTER: SignedDuration = SignedDuration::from_mins(60);
+/// Where attendance cannot tell, the sweep waits this long after the end for somebody's word.
+pub const WORD_AWAITED: SignedDuration = SignedDuration::from_hours(24);
+/// A candidate can move a session until this long before its start.
+pub const RESCHEDULE_UNTIL: SignedDuration = SignedDuration::from_hours(2);
+/// How often a session can be moved.
+pub const RESCHEDULES_AT_MOST: u32 = 2;
 /// Bookings start at most this long ahead.
 pub const BOOKABLE_AHEAD: SignedDuration = SignedDuration::from_hours(180 * 24);
 
@@ -57,6 +63,10 @@ pub enum CancelCode {
     DidNotTakePlace,
     /// A party's account was deleted.
     AccountDeleted,
+    /// The interviewer did not come.
+    InterviewerNoShow,
+    /// Nobody said that it took place.
+    NotConfirmed,
 }
 
 /// How a booking ended early.
@@ -140,6 +150,11 @@ pub struct Booking {
     /// Whether the candidate has reviewed it.
     #[serde(default)]
     pub reviewed: bool,
+    /// How often it was moved.
+    #[serde(default)]
+    pub reschedules: u32,
+    /// When the sweep looks at it next, while it is scheduled.
+    pub due_at: Timestamp,
     /// When it was booked.
     pub created_at: Timestamp,
     /// How often it was written; 0 where it is not stored yet.
@@ -188,6 +203,9 @@ pub enum BookingError {
     /// It has not been completed.
     #[error("this booking is not completed")]
     NotCompleted,
+    /// It is too late to move it, it was moved too often, or it is over.
+    #[error("this booking cannot be moved {0}")]
+    NotReschedulable(&'static str),
     /// It was reviewed before.
     #[error("this booking is already reviewed")]
     AlreadyReviewed,
@@ -216,10 +234,24 @@ impl Problem for BookingError {
             Self::NotHeld(_) => "session_not_held",
             Self::Cancelled => "booking_cancelled",
             Self::NotCompleted => "booking_not_completed",
+            Self::NotReschedulable(_) => "booking_not_reschedulable",
             Self::AlreadyReviewed => "already_reviewed",
             Self::CallNotOpen { .. } => "call_not_open",
         }
     }
+}
+
+/// What the sweep makes of a booking that nobody has settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sweep {
+    /// It is settled, or was moved: nothing is due.
+    Nothing,
+    /// It is not ripe; look again then.
+    Wait(Timestamp),
+    /// Attendance, or the interviewer's word, says that it took place, or that the candidate stayed away: pay.
+    Capture(Booking, Transfer),
+    /// The interviewer stayed away, or nobody said that it took place: give the price back.
+    Release(Booking, Transfer),
 }
 
 /// What the interviewer's "complete" leads to.
@@ -253,6 +285,8 @@ impl Booking {
             has_recording: false,
             feedback: None,
             reviewed: false,
+            reschedules: 0,
+            due_at: end_time + DUE_AFTER,
             created_at: now,
             version: 0,
         };
@@ -283,11 +317,6 @@ impl Booking {
     /// From when to when the call lets people in.
     pub fn door(&self) -> (Timestamp, Timestamp) {
         (self.start_time - DOOR_OPENS_BEFORE, self.end_time + DOOR_CLOSES_AFTER)
-    }
-
-    /// When the sweep looks at it first.
-    pub fn due_at(&self) -> Timestamp {
-        self.end_time + DUE_AFTER
     }
 
     /// Whether the feedback can be shown: a thin one is final only when no further session can follow.
@@ -401,6 +430,71 @@ impl Booking {
                 Ok(Applied::Now(Completion::Remembered(Self { state, ..self.clone() })))
             }
         }
+    }
+
+    /// What the sweep does with it (the sweep column of the settlement table). Pure: the same facts lead to the same end,
+    /// however often and however late it is asked.
+    pub fn sweep(&self, attendance: &Attendance, now: Timestamp) -> Sweep {
+        let State::Scheduled { completion_requested_at } = &self.state else { return Sweep::Nothing };
+        let (first_look, last_word) = (self.end_time + DUE_AFTER, self.end_time + WORD_AWAITED);
+        if now < first_look {
+            return Sweep::Wait(first_look);
+        }
+        let capture = |reason| {
+            let (booking, transfer) = self.captured(reason, now);
+            Sweep::Capture(booking, transfer)
+        };
+        let release = |code, reason: &str, settled_as| {
+            let cancellation =
+                Cancellation { by: CancelledBy::System, reason: reason.to_owned(), code: Some(code), at: now };
+            let (booking, transfer) = self.released(cancellation, settled_as);
+            Sweep::Release(booking, transfer)
+        };
+        match attendance.finding(self.start_time, self.end_time) {
+            Finding::Held => capture(SettlementReason::SessionHeld),
+            Finding::CandidateNoShow => capture(SettlementReason::CandidateNoShow),
+            Finding::InterviewerNoShow => release(
+                CancelCode::InterviewerNoShow,
+                "The interviewer did not come to the session.",
+                SettlementReason::InterviewerNoShow,
+            ),
+            Finding::Unclear if now < last_word => Sweep::Wait(last_word),
+            Finding::Unclear if completion_requested_at.is_some() => capture(SettlementReason::ConfirmedByInterviewer),
+            Finding::Unclear => release(
+                CancelCode::NotConfirmed,
+                "Nobody was seen in the call, and nobody said that the session took place.",
+                SettlementReason::NotConfirmed,
+            ),
+        }
+    }
+
+    /// Refuses unless it may be moved at `now`.
+    pub fn check_reschedulable(&self, now: Timestamp) -> Result<(), BookingError> {
+        if !self.is_scheduled() {
+            return Err(BookingError::NotReschedulable("any more: it is settled"));
+        }
+        if now > self.start_time - RESCHEDULE_UNTIL {
+            return Err(BookingError::NotReschedulable("within two hours of its start"));
+        }
+        if self.reschedules >= RESCHEDULES_AT_MOST {
+            return Err(BookingError::NotReschedulable("more than twice"));
+        }
+        Ok(())
+    }
+
+    /// Moves it to another time of the same length; the hold stays as it is. Until two hours before its start, at most
+    /// twice.
+    pub fn reschedule(
+        &self,
+        (start_time, end_time): (Timestamp, Timestamp),
+        now: Timestamp,
+    ) -> Result<Self, BookingError> {
+        self.check_reschedulable(now)?;
+        if end_time.duration_since(start_time) != self.end_time.duration_since(self.start_time) {
+            return Err(BookingError::SlotUnavailable);
+        }
+        let due_at = end_time + DUE_AFTER;
+        Ok(Self { start_time, end_time, due_at, reschedules: self.reschedules + 1, ..self.clone() })
     }
 
     /// A complete feedback was stored: it shows that the session took place, so it pays, at any time.
@@ -545,6 +639,66 @@ mod tests {
         let (done, _) = now(booking().complete_by_feedback(at(20)));
         let reviewed = done.review().unwrap();
         assert_eq!(reviewed.review(), Err(BookingError::AlreadyReviewed));
+    }
+
+    #[test]
+    fn the_sweep_follows_its_column_of_the_settlement_table() {
+        use Party::{Interviewee as C, Interviewer as I};
+        let reason = |sweep: &Sweep| match sweep {
+            Sweep::Capture(Booking { state: State::Completed { settlement, .. }, .. }, transfer) => {
+                assert_eq!(transfer.kind, TransferKind::BookingCapture);
+                Some(settlement.reason)
+            }
+            Sweep::Release(Booking { state: State::Cancelled { settlement, cancellation }, .. }, transfer) => {
+                assert_eq!((transfer.kind, cancellation.by), (TransferKind::BookingRelease, CancelledBy::System));
+                Some(settlement.reason)
+            }
+            Sweep::Wait(_) => None,
+            other => panic!("{other:?}"),
+        };
+        let hour = 60;
+        for (stays, after_an_hour, after_a_day) in [
+            (BOTH.to_vec(), Some(SettlementReason::SessionHeld), Some(SettlementReason::SessionHeld)),
+            (vec![(C, 0, 30)], Some(SettlementReason::InterviewerNoShow), Some(SettlementReason::InterviewerNoShow)),
+            (vec![(I, 0, 20)], Some(SettlementReason::CandidateNoShow), Some(SettlementReason::CandidateNoShow)),
+            (vec![], None, Some(SettlementReason::NotConfirmed)),
+            (vec![(C, 0, 30), (I, 30, 60)], None, Some(SettlementReason::NotConfirmed)),
+        ] {
+            assert_eq!(booking().sweep(&seen(&stays), at(2 * hour - 1)), Sweep::Wait(at(2 * hour)), "{stays:?}");
+            assert_eq!(reason(&booking().sweep(&seen(&stays), at(2 * hour))), after_an_hour, "{stays:?}");
+            assert_eq!(reason(&booking().sweep(&seen(&stays), at(25 * hour))), after_a_day, "{stays:?}");
+        }
+        let Completion::Remembered(claimed) = now(booking().complete(&seen(&NOBODY), at(hour))) else {
+            panic!("nobody was seen")
+        };
+        assert_eq!(claimed.sweep(&seen(&NOBODY), at(25 * hour - 1)), Sweep::Wait(at(25 * hour)));
+        let settled = claimed.sweep(&seen(&NOBODY), at(25 * hour));
+        assert_eq!(reason(&settled), Some(SettlementReason::ConfirmedByInterviewer));
+        let (done, _) = now(booking().complete_by_feedback(at(20)));
+        assert_eq!(done.sweep(&seen(&NOBODY), at(25 * hour)), Sweep::Nothing);
+    }
+
+    #[test]
+    fn facts_that_come_after_the_settlement_change_nothing() {
+        let Sweep::Release(released, _) = booking().sweep(&seen(&NOBODY), at(25 * 60)) else { panic!("it is ripe") };
+        assert_eq!(released.sweep(&seen(&BOTH), at(26 * 60)), Sweep::Nothing);
+        assert_eq!(released.complete(&seen(&BOTH), at(26 * 60)), Err(BookingError::Cancelled));
+        assert_eq!(released.complete_by_feedback(at(26 * 60)), Err(BookingError::Cancelled));
+    }
+
+    #[test]
+    fn a_session_is_moved_at_most_twice_and_not_within_two_hours() {
+        let times = |minute| (at(minute), at(minute + 60));
+        let early = at(-1000);
+        let once = booking().reschedule(times(600), early).unwrap();
+        assert_eq!((once.start_time, once.due_at, once.credits_charged), (at(600), at(720), 30));
+        let twice = once.reschedule(times(1200), early).unwrap();
+        assert!(matches!(twice.reschedule(times(1800), early), Err(BookingError::NotReschedulable(_))));
+        assert!(booking().reschedule(times(600), at(-120)).is_ok());
+        assert!(matches!(booking().reschedule(times(600), at(-119)), Err(BookingError::NotReschedulable(_))));
+        assert_eq!(booking().reschedule((at(600), at(630)), early), Err(BookingError::SlotUnavailable));
+        let (done, _) = now(booking().complete_by_feedback(early));
+        assert!(matches!(done.reschedule(times(600), early), Err(BookingError::NotReschedulable(_))));
     }
 
     #[test]

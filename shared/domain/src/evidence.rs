@@ -44,7 +44,11 @@ impl<'a> EvidenceIndex<'a> {
         }
         let mut said = self.utterances.iter().filter(|(utterance, _)| utterance.speaker == speaker);
         said.find_map(|(utterance, words)| {
-            let at = words.windows(wanted.len()).find(|at| at.iter().zip(&wanted).all(|(a, b)| a.text == b.text))?;
+            // The place is counted too: letters of a script without spaces are more words with spaces between them.
+            let proves = |at: &&[Word]| {
+                at.iter().zip(&wanted).all(|(a, b)| a.text == b.text) && text::count(at) >= MIN_QUOTE_WORDS
+            };
+            let at = words.windows(wanted.len()).find(proves)?;
             let text = utterance.text.get(at.first()?.range.start..at.last()?.range.end)?;
             let (start_ms, end_ms) = (utterance.start_ms, utterance.end_ms);
             Some(Quote { speaker, text: text.to_owned(), start_ms, end_ms })
@@ -108,6 +112,9 @@ mod tests {
         let chinese = transcript(&[('C', 0, 1000, "我们先写入发件箱，然后再处理。")]);
         assert_eq!(find_quote(&chinese, Speaker::Interviewee, "写入发件箱").unwrap().text, "写入发件箱");
         assert_eq!(find_quote(&chinese, Speaker::Interviewee, "发件箱"), None);
+        let thai = transcript(&[('C', 0, 1000, "ผมใช้ฐานข้อมูล ครับ และแคช")]);
+        assert!(find_quote(&thai, Speaker::Interviewee, "ผมใช้ฐานข้อมูล ครับ").is_some());
+        assert_eq!(find_quote(&thai, Speaker::Interviewee, "ผ ม ใ ช้"), None, "one word, spelled as four");
     }
 
     proptest! {

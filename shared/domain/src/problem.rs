@@ -109,14 +109,18 @@ impl Checks {
 
     /// Refuses `field` with `message` unless `ok`.
     pub fn require(&mut self, ok: bool, field: &str, message: impl Into<String>) {
-        if !ok {
-            self.0.push(FieldError::new(field, message));
+        let refusal = FieldError::new(field, message);
+        if !ok && !self.0.contains(&refusal) {
+            self.0.push(refusal);
         }
     }
 
-    /// Checks the length in characters of a text that is already trimmed.
+    /// Checks a text that is already trimmed: its length in characters, and that it has no control characters but those
+    /// that make lines.
     pub fn length(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let n = text.chars().count();
+        let printable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+        self.require(printable, field, "must not have control characters");
         if n < min && min == 1 {
             self.require(false, field, "must not be empty");
         } else if n < min || n > max {

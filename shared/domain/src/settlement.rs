@@ -77,13 +77,29 @@ impl Attendance {
         let interviewer_in_booked = total(&intersect(&interviewer, &[(start, end)]));
         if together >= HELD_AFTER {
             Finding::Held
-        } else if (!candidate.is_empty() || !interviewer.is_empty()) && interviewer_total < INTERVIEWER_PRESENT_AFTER {
+        } else if (!candidate.is_empty() || !interviewer.is_empty())
+            && interviewer_total < INTERVIEWER_PRESENT_AFTER
+            && !self.is_open(Party::Interviewer)
+        {
             Finding::InterviewerNoShow
-        } else if candidate.is_empty() && interviewer_in_booked >= INTERVIEWER_WAITED {
+        } else if !self.was_seen(Party::Interviewee) && interviewer_in_booked >= INTERVIEWER_WAITED {
             Finding::CandidateNoShow
         } else {
             Finding::Unclear
         }
+    }
+
+    /// Whether anything at all is known of `party` in the call, even where it is not known for how long.
+    fn was_seen(&self, party: Party) -> bool {
+        self.visits.iter().any(|v| v.party == party)
+    }
+
+    /// Whether `party` may have been there for longer than is known: one end of a stay has not been told yet, because
+    /// they are still in the call or the event is late. What is known is then too little to say that they did not come.
+    fn is_open(&self, party: Party) -> bool {
+        let ended = |id: &str| self.sessions.iter().any(|s| s.session_id == id && s.ended_at.is_some());
+        let mut stays = self.visits.iter().filter(|v| v.party == party);
+        stays.any(|v| v.joined_at.is_none() || v.left_at.is_none() && !ended(&v.session_id))
     }
 
     /// The merged times at which `party` was in the call, over all sessions. A stay whose end is not known lasts until
@@ -146,6 +162,14 @@ pub enum SettlementReason {
     SessionHeld,
     /// A complete feedback was stored.
     FeedbackComplete,
+    /// Only the interviewer came, and waited.
+    CandidateNoShow,
+    /// The interviewer did not come, or left at once.
+    InterviewerNoShow,
+    /// Attendance could not tell; the interviewer said that it took place and the candidate did not object.
+    ConfirmedByInterviewer,
+    /// Attendance could not tell, and nobody said that it took place.
+    NotConfirmed,
     /// Cancelled before the start.
     CancelledBeforeStart,
     /// The candidate said that it did not take place, and nothing shows that it did.
@@ -163,7 +187,6 @@ pub struct Settlement {
     /// Why.
     pub reason: SettlementReason,
     /// When it was committed.
-    #[schemars(with = "String")]
     pub settled_at: Timestamp,
 }
 
@@ -219,6 +242,17 @@ mod tests {
         assert_eq!(attendance.finding(at(0), at(60)), Finding::Unclear);
         attendance.sessions[0].ended_at = Some(at(40));
         assert_eq!(attendance.finding(at(0), at(60)), Finding::Held);
+    }
+
+    #[test]
+    fn who_is_still_in_the_call_is_not_taken_for_absent() {
+        use Party::{Interviewee as C, Interviewer as I};
+        let open = |party, from| Visit { left_at: None, ..visit(party, from, from) };
+        assert_eq!(finding(vec![open(I, 0), open(C, 1)]), Finding::Unclear, "both are still there");
+        assert_eq!(finding(vec![visit(C, 0, 60), open(I, 60)]), Finding::Unclear, "the interviewer may stay for long");
+        assert_eq!(finding(vec![open(I, 0), open(C, 12)]), Finding::Unclear, "the candidate did come");
+        let late_join = Visit { joined_at: None, ..visit(I, 0, 40) };
+        assert_eq!(finding(vec![visit(C, 0, 60), late_join]), Finding::Unclear, "the join is not known yet");
     }
 
     proptest! {

@@ -59,17 +59,26 @@ impl Script {
 /// The words of a text, in order.
 pub fn words(text: &str) -> Vec<Word> {
     let mut builder = Builder::default();
-    let mut chars = text.char_indices().peekable();
+    let mut chars = text.char_indices();
     while let Some((start, first)) = chars.next() {
         let mut end = start + first.len_utf8();
-        // What combines with the character before it is normalised together with it.
-        while let Some((_, next)) = chars.next_if(|(_, next)| !stands_alone(*next)) {
-            end += next.len_utf8();
+        // What combines with the character before it is normalised together with it, whatever unseen stands between:
+        // Bengali, for one, writes a joiner before a sign.
+        let mut ahead = chars.clone();
+        while let Some((at, next)) = ahead.next() {
+            if !is_invisible(next) {
+                if stands_alone(next) {
+                    break;
+                }
+                end = at + next.len_utf8();
+            }
+            chars = ahead.clone();
         }
         if first.is_ascii() && end == start + 1 {
             builder.push(first.to_ascii_lowercase(), start..end, true);
         } else {
-            let folded = fold(&text[start..end]);
+            let seen: String = text[start..end].chars().filter(|c| !is_invisible(*c)).collect();
+            let folded = fold(&seen);
             let single = folded.chars().nth(1).is_none();
             for c in folded.chars() {
                 builder.push(c, start..end, single);
@@ -219,6 +228,7 @@ mod tests {
             ("ΟΔΟΣ οδος", "οδοσ οδοσ"),
             ("İstanbul", "i\u{307}stanbul"),
             ("co\u{ad}operate zero\u{200b}width", "cooperate zerowidth"),
+            ("Zoe\u{200b}\u{308} র\u{200d}\u{9cd}যাংক", "zoë র\u{9cd}যাংক"),
             ("3.5 + 4½", "3 5 41 2"),
             ("\u{301} \u{feff}x", "x"),
             ("", ""),

@@ -109,6 +109,9 @@ impl InterviewerProfile {
         checks.length("title", &self.title, 1, 120);
         checks.length("company", &self.company, 1, 120);
         checks.length("bio", &self.bio, 1, 4000);
+        for (field, line) in [("title", &self.title), ("company", &self.company)] {
+            checks.require(!line.chars().any(char::is_control), field, "must not have control characters");
+        }
         checks.require(self.years_exp <= 70, "yearsExp", "must be at most 70");
         checks.require((1..=10_000).contains(&self.credit_rate), "creditRate", "must be from 1 to 10000 per hour");
         checks.require((1..=8).contains(&self.categories.len()), "categories", "must name 1 to 8 categories");
@@ -468,6 +471,8 @@ mod tests {
             assert_eq!(error.0.iter().map(|f| f.field.as_str()).collect::<Vec<_>>(), [field]);
         };
         refused(|p| p.title = String::new(), "title");
+        refused(|p| p.title = "Staff\nEngineer".into(), "title");
+        refused(|p| p.company = "Acme\0".into(), "company");
         refused(|p| p.bio = "x".repeat(4001), "bio");
         refused(|p| p.credit_rate = 0, "creditRate");
         refused(|p| p.credit_rate = 10_001, "creditRate");

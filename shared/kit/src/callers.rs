@@ -121,6 +121,9 @@ impl Caller for Anybody {
         }
         Ok(Self { session: session.clone(), user })
     }
+    fn is_admin(&self) -> bool {
+        self.user.as_ref().is_some_and(|u| u.role == Role::Admin)
+    }
 }
 
 /// Anybody with a role.

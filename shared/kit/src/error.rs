@@ -37,6 +37,13 @@ impl Error {
         matches!(self, Self::Refused(problem) if problem.is_contended())
     }
 
+    /// Whether what a concurrent twin of the request changed can be the reason: it took the slot, the credits, the rate
+    /// token, or won every race.
+    pub(crate) fn can_come_from_a_twin(&self) -> bool {
+        let kinds = [Kind::Conflict, Kind::PaymentRequired, Kind::RateLimited, Kind::Unavailable];
+        matches!(self, Self::Refused(problem) if kinds.contains(&problem.kind()))
+    }
+
     /// The refusal's stable code, if it is one.
     pub fn code(&self) -> Option<&'static str> {
         match self {
@@ -82,7 +89,7 @@ pub struct ProblemBody {
     /// To name this answer to an operator.
     pub request_id: String,
     /// The members of the request that were refused.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
 
@@ -160,6 +167,9 @@ pub enum RequestError {
     /// The body is not JSON.
     #[error("the body is not valid JSON: {0}")]
     NotJson(String),
+    /// A part of the request is not what HTTP allows.
+    #[error("{0} cannot be read")]
+    Malformed(String),
     /// There is no token, or it is no good.
     #[error("{0}")]
     Unauthenticated(String),
@@ -177,7 +187,7 @@ pub enum RequestError {
 impl Problem for RequestError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NotJson(_) => Kind::Malformed,
+            Self::NotJson(_) | Self::Malformed(_) => Kind::Malformed,
             Self::Unauthenticated(_) => Kind::Unauthenticated,
             Self::NotFound(_) | Self::NoSuchMethod => Kind::NotFound,
             Self::TooLarge(_) => Kind::TooLarge,
@@ -185,7 +195,7 @@ impl Problem for RequestError {
     }
     fn code(&self) -> &'static str {
         match self {
-            Self::NotJson(_) => "malformed_request",
+            Self::NotJson(_) | Self::Malformed(_) => "malformed_request",
             Self::Unauthenticated(_) => "unauthenticated",
             Self::NotFound(_) | Self::NoSuchMethod => "not_found",
             Self::TooLarge(_) => "payload_too_large",

@@ -26,7 +26,7 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, E
 }
 
 /// A request's body, as `Write` parses it.
-pub trait RequestBody: DeserializeOwned {
+pub trait RequestBody: DeserializeOwned + Send {
     /// Whether no body at all means an object without members.
     const MAY_BE_EMPTY: bool = false;
 }
@@ -42,13 +42,21 @@ impl RequestBody for NoBody {
 
 /// Parses JSON: 400 where it is none, 422 with the member's name where a value is refused.
 pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(RequestError::NotJson("it is not UTF-8".to_owned()).into());
+    }
+    // Serde would read the members of a struct from an array as well, one after the other.
+    let is_object = bytes.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'{');
+    if !is_object && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
+        return Err(ValidationError::field("body", "must be a JSON object").into());
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.inner();
-        // serde_json calls some wrong types, such as null for an enum, a syntax error.
-        let is_json = || serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok();
-        if inner.is_data() || is_json() {
+        // serde_json calls some wrong types, such as null for an enum, a syntax error, and stops at a wrong value before
+        // it sees that what follows is not JSON.
+        if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
             let message = without_position(inner);
             let field = if path == "." { named_member(&message).unwrap_or_default() } else { path };
             Error::from(ValidationError::field(field, message))
@@ -65,9 +73,9 @@ fn without_position(error: &serde_json::Error) -> String {
     text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
 }
 
-/// The member that serde says is missing or unknown.
+/// The member that serde says is missing, unknown or there twice.
 fn named_member(message: &str) -> Option<String> {
-    let names_it = message.starts_with("missing field") || message.starts_with("unknown field");
+    let names_it = ["missing field", "unknown field", "duplicate field"].iter().any(|start| message.starts_with(start));
     if names_it { quoted(message) } else { None }
 }
 
@@ -113,6 +121,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
             let field =
                 if field.contains(' ') { quoted(field).unwrap_or_else(|| "query".into()) } else { field.into() };
             let field = if field == "query" { quoted(message).unwrap_or(field) } else { field };
+            let field = if field.is_empty() { "query".to_owned() } else { field };
             ValidationError::field(field, message).into()
         })
     }

@@ -7,6 +7,7 @@ pub mod clients;
 pub mod config;
 pub mod error;
 pub mod extract;
+pub mod gateway;
 pub mod openapi;
 pub mod page;
 pub mod route;

@@ -4,7 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::error::ProblemBody;
-use crate::route::{Route, Who};
+use crate::route::{IdempotencyKey, Route, Who};
 
 /// The OpenAPI 3.1 document of these routes.
 pub fn document(routes: &[Route]) -> Value {
@@ -55,7 +55,7 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
     if let Some(schema) = answer {
         success["content"] = json!({ "application/json": { "schema": schema } });
     }
-    if route.idempotent {
+    if route.idempotency_key != IdempotencyKey::Ignored {
         success["headers"] = json!({ "Idempotent-Replayed": {
             "description": "Present where this is the answer to an earlier request with the same key.",
             "schema": { "type": "string", "const": "true" },
@@ -106,7 +106,7 @@ pub fn refusals(route: &Route) -> Vec<(u16, Vec<&'static str>)> {
         if route.body.is_some() {
             all.extend([(400, "malformed_request"), (413, "payload_too_large"), (422, "validation_failed")]);
         }
-        if route.idempotent {
+        if route.idempotency_key != IdempotencyKey::Ignored {
             all.push((422, "idempotency_key_reused"));
         }
     }
@@ -141,9 +141,9 @@ fn parameters(route: &Route, query: Option<Value>) -> Vec<Value> {
             parameters.push(parameter);
         }
     }
-    if route.idempotent {
+    if route.idempotency_key != IdempotencyKey::Ignored {
         parameters.push(json!({
-            "name": "Idempotency-Key", "in": "header", "required": false,
+            "name": "Idempotency-Key", "in": "header", "required": route.idempotency_key == IdempotencyKey::Required,
             "description": "The same key and body again get the first answer, for 24 hours.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));

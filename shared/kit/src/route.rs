@@ -57,6 +57,17 @@ impl Who {
     }
 }
 
+/// What a route makes of an idempotency key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdempotencyKey {
+    /// Nothing: it changes nothing, or repeating it does no harm.
+    Ignored,
+    /// It may be sent.
+    Accepted,
+    /// It must be sent.
+    Required,
+}
+
 /// Makes a schema when the document is generated; Lambdas never call it.
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
@@ -85,8 +96,8 @@ pub struct Route {
     pub answer: Option<SchemaOf>,
     /// The codes of its own refusals, beside those that every route of its kind has.
     pub refusals: &'static [(u16, &'static str)],
-    /// Whether it takes an idempotency key.
-    pub idempotent: bool,
+    /// What it makes of an idempotency key.
+    pub idempotency_key: IdempotencyKey,
     /// Whose secrets it reads.
     pub needs: &'static [Provider],
     /// Whether it uses the table, so that start-up opens the connection.
@@ -114,7 +125,7 @@ impl Route {
             status: 200,
             answer: None,
             refusals: &[],
-            idempotent: false,
+            idempotency_key: IdempotencyKey::Ignored,
             needs: &[],
             uses_table: true,
             handler: on(method.1, handler),
@@ -181,7 +192,12 @@ impl Route {
     /// Takes an idempotency key.
     #[must_use]
     pub fn idempotent(self) -> Self {
-        Self { idempotent: true, ..self }
+        Self { idempotency_key: IdempotencyKey::Accepted, ..self }
+    }
+    /// Insists on an idempotency key.
+    #[must_use]
+    pub fn requires_key(self) -> Self {
+        Self { idempotency_key: IdempotencyKey::Required, ..self }
     }
     /// Reads the secrets of these providers.
     #[must_use]

@@ -7,12 +7,12 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, header};
-use lambda_http::request::RequestContext;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use tracing::Instrument;
 
 use crate::error::{Error, Refusal, RequestError};
+use crate::gateway::{self, RequestId, take_refusal};
 use crate::route::Route;
 use crate::worker::Worker;
 use crate::{App, BoxFuture, telemetry};
@@ -24,9 +24,22 @@ pub fn serve_http(route: Route) -> ExitCode {
             if route.uses_table {
                 warm(&app).await;
             }
-            lambda_http::run(route.router(app)).await
+            answer_events(route.router(app)).await
         })
     })
+}
+
+/// Serves every address that no route has, so that it is answered like everything else.
+pub fn serve_unknown_addresses() -> ExitCode {
+    start(|app| Box::pin(async move { answer_events(finish(Router::new(), app)).await }))
+}
+
+async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
+    let handler = service_fn(move |event: LambdaEvent<Value>| {
+        let router = router.clone();
+        async move { Ok::<_, lambda_runtime::Error>(gateway::respond(router, event.payload).await) }
+    });
+    lambda_runtime::run(handler).await
 }
 
 /// Works off one queue as a Lambda.
@@ -111,37 +124,36 @@ pub(crate) fn finish(routes: Router<App>, app: App) -> Router {
 }
 
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
-    let request_id = request_id(&request).unwrap_or_else(|| app.ids.unique(app.now()).to_string());
+    let given = request.extensions().get::<RequestId>().map(|id| id.0.clone()).filter(|id| !id.is_empty());
+    let request_id = given.unwrap_or_else(|| app.ids.unique(app.now()).to_string());
     let (method, path) = (request.method().clone(), matched_path(&request));
     let span = tracing::info_span!("request", request.id = request_id, user.id = tracing::field::Empty);
     let began = app.now();
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let response = next.run(request).instrument(span.clone()).await;
     let code = response.extensions().get::<Refusal>().map_or("", |r| r.0.code.as_str()).to_owned();
     let duration_ms = app.now().as_millisecond() - began.as_millisecond();
     span.in_scope(|| {
         tracing::info!(http.method = %method, http.route = path, http.status = response.status().as_u16(),
             outcome = code, duration.ms = duration_ms, "request answered");
     });
-    if let Some(Refusal(mut body)) = response.extensions_mut().remove::<Refusal>() {
-        body.request_id.clone_from(&request_id);
+    with_problem_body(response, &request_id)
+}
+
+/// Completes an answer with what only the request knows: its id, and with it the body of a refusal.
+pub(crate) fn with_problem_body(mut response: Response, request_id: &str) -> Response {
+    if let Some(Refusal(mut body)) = take_refusal(&mut response) {
+        request_id.clone_into(&mut body.request_id);
         let (mut parts, _) = response.into_parts();
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         parts.headers.remove(header::CONTENT_LENGTH);
         let text = serde_json::to_string(&body).unwrap_or_default();
         response = (parts, text).into_response();
     }
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert("x-request-id", value);
     }
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-fn request_id(request: &Request) -> Option<String> {
-    match request.extensions().get::<RequestContext>()? {
-        RequestContext::ApiGatewayV2(context) => context.request_id.clone(),
-        _ => None,
-    }
 }
 
 /// The route's pattern rather than the path: paths hold ids.

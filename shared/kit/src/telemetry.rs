@@ -41,6 +41,8 @@ pub enum Metric {
     ClaimDropped,
     /// An outbox row that had to be sent again.
     OutboxRedriven,
+    /// A balance that its statement lines do not bear out.
+    LedgerDrift,
 }
 
 impl Metric {
@@ -50,6 +52,7 @@ impl Metric {
             Self::GenerationFailed => "GenerationFailed",
             Self::ClaimDropped => "ClaimDropped",
             Self::OutboxRedriven => "OutboxRedriven",
+            Self::LedgerDrift => "LedgerDrift",
         }
     }
 }

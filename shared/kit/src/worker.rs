@@ -13,8 +13,8 @@ use crate::{App, BoxFuture};
 
 /// How often a message is received before the queue sets it aside; `template.yaml` says the same.
 pub const MAX_RECEIVES: u32 = 5;
-/// The longest a message can be put off.
-const LONGEST_DELAY: Duration = Duration::from_hours(12);
+/// The longest a message is put off. SQS allows twelve hours, counted from its receipt.
+const LONGEST_DELAY: Duration = Duration::from_hours(11);
 
 /// One message, and how often it has come.
 #[derive(Debug, Clone)]

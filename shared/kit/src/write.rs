@@ -26,7 +26,7 @@ pub struct Write<C, B> {
     /// What is asked for.
     pub body: B,
     session: Session,
-    idempotency: Option<(String, idempotency::Request)>,
+    idempotency: Option<Remembered>,
     caller: std::marker::PhantomData<fn() -> C>,
 }
 
@@ -38,17 +38,34 @@ impl<C: Caller, B: RequestBody> FromRequest<App> for Write<C, B> {
         if session.impersonator.is_some() {
             return Err(UserError::Impersonated.into());
         }
-        let key = idempotency_key(&parts.headers)?;
-        let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
-        let bytes = read_body(Request::from_parts(parts, body), MAX_BODY_BYTES).await?;
-        let body = if bytes.is_empty() && B::MAY_BE_EMPTY { parse_json(b"{}")? } else { parse_json(&bytes)? };
-        let idempotency = key.map(|key| {
-            let sha256 = sha256_hex(&bytes);
-            let request = idempotency::Request::new(&session.user_id, method.as_str(), &path, &key, sha256);
-            (key, request)
-        });
-        Ok(Self { body, session, idempotency, caller: std::marker::PhantomData })
+        match read::<B>(Request::from_parts(parts, body), &session.user_id).await {
+            Ok((body, idempotency)) => Ok(Self { body, session, idempotency, caller: std::marker::PhantomData }),
+            Err(refusal) => {
+                // Who may not do this learns that first, and nothing about what a request should look like.
+                let user = store::user::get(&app.table, &session.user_id).await?;
+                C::admit(&session, effective(user, &app.config))?;
+                Err(refusal)
+            }
+        }
     }
+}
+
+/// An idempotency key, and what is remembered under it.
+type Remembered = (String, idempotency::Request);
+
+async fn read<B: RequestBody>(
+    request: Request,
+    user_id: &domain::ids::UserId,
+) -> Result<(B, Option<Remembered>), Error> {
+    let key = idempotency_key(request.headers())?;
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let bytes = read_body(request, MAX_BODY_BYTES).await?;
+    let body = if bytes.is_empty() && B::MAY_BE_EMPTY { parse_json(b"{}")? } else { parse_json(&bytes)? };
+    let idempotency = key.map(|key| {
+        let request = idempotency::Request::new(user_id, method.as_str(), &path, &key, sha256_hex(&bytes));
+        (key, request)
+    });
+    Ok((body, idempotency))
 }
 
 /// The SHA-256 of `bytes`, hexadecimal.
@@ -77,6 +94,24 @@ impl<C: Caller, B> Write<C, B> {
     /// The idempotency key, if one was sent.
     pub fn idempotency_key(&self) -> Option<&str> {
         self.idempotency.as_ref().map(|(key, _)| key.as_str())
+    }
+
+    /// Runs `attempt` until no rival is in its way.
+    ///
+    /// A batch read is no snapshot: one that runs while a twin of this request commits can see what the twin changed and
+    /// miss its record, and would refuse the repeat. So before such a refusal is given, the record is looked for again.
+    pub async fn run<F>(&self, app: &App, attempt: impl FnMut() -> F) -> Result<Response, Error>
+    where
+        F: Future<Output = Result<Response, Error>>,
+    {
+        let outcome = app.retry(attempt).await;
+        match (outcome, &self.idempotency) {
+            (Err(refusal), Some((_, request))) if refusal.can_come_from_a_twin() => {
+                let items = app.table.batch_get(std::slice::from_ref(request.key())).await?;
+                Err(request.answer(&items, app.now())??.map_or(refusal, Error::Replayed))
+            }
+            (outcome, _) => outcome,
+        }
     }
 
     /// Reads what this attempt needs, in one round trip, and admits the caller. Refuses, in this order: who may not do
@@ -137,6 +172,15 @@ impl<C> Begun<C> {
         }
         tx.commit(&app.table).await?;
         Ok(json(status, body))
+    }
+
+    /// Answers where nothing is to be changed. Under an idempotency key that is an answer like any other: it is
+    /// remembered, so that a repeat that comes late finds it and changes nothing either.
+    pub async fn unchanged(self, app: &App, view: &impl Serialize) -> Result<Response, Error> {
+        match self.idempotency {
+            Some(_) => self.commit(app, Tx::new(), StatusCode::OK, view).await,
+            None => answer(StatusCode::OK, view),
+        }
     }
 
     /// Commits a change that has nothing to show: 204.

@@ -40,15 +40,23 @@ pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     tx.create(item(&Booking { version: 1, ..booking.clone() })?);
     let month = utc_month(booking.created_at);
     tx.create(Item::new(keys::booking_row(&month, booking.booking_id), "BookingRow", &pointer)?);
-    tx.create(Item::new(keys::due(booking.due_at(), booking.booking_id), "Due", &pointer)?);
+    tx.create(Item::new(keys::due(booking.due_at, booking.booking_id), "Due", &pointer)?);
     Ok(())
 }
 
-/// Writes a changed booking over the version it was read at. Once it is settled the sweep need not find it any more.
+/// Writes a changed booking over the version it was read at. The row by which the sweep finds it follows: it goes once
+/// the booking is settled, and moves when the sweep is to look at another time.
 pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), StoreError> {
     tx.replace(item(&Booking { version: before.version + 1, ..after.clone() })?, before.version);
-    if before.is_scheduled() && !after.is_scheduled() {
-        tx.delete(keys::due(before.due_at(), before.booking_id));
+    let row = |b: &Booking| b.is_scheduled().then(|| keys::due(b.due_at, b.booking_id));
+    let (old, new) = (row(before), row(after));
+    if old != new {
+        if let Some(old) = old {
+            tx.delete(old);
+        }
+        if let Some(new) = new {
+            tx.put(Item::new(new, "Due", &Pointer { booking_id: after.booking_id })?);
+        }
     }
     Ok(())
 }
@@ -82,10 +90,15 @@ pub async fn of_person(
     let query = Query::index(index, partition).limit(limit);
     // The index knows starts. What began within the longest session may have ended or not: that is looked at one by one.
     let doubtful_from = format!("{:.0}", now - LONGEST_SESSION);
-    let query = match scope {
-        Scope::Upcoming => query.between(doubtful_from, "9"),
-        Scope::Past => query.between("0", format!("{now:.0}~")).newest_first(),
+    let (first, last) = match scope {
+        Scope::Upcoming => (doubtful_from, "9~".to_owned()),
+        Scope::Past => ("0".to_owned(), format!("{now:.0}~")),
     };
+    // DynamoDB refuses to go on from outside of what is asked for. A place can come to lie there, because time moves on
+    // between two pages, and then everything asked for comes after it.
+    let after = after.filter(|place| first <= place.sort && place.sort <= last);
+    let query = query.between(first, last);
+    let query = if scope == Scope::Past { query.newest_first() } else { query };
     let query = match &after {
         Some(place) => query.after(&place.key, Some(&place.sort)),
         None => query,
@@ -107,9 +120,13 @@ pub struct BookingPlace {
 pub fn place(text: &str) -> Result<BookingPlace, ValidationError> {
     let sort = cursor::decode(text)?;
     let (start, id) = sort.split_once('#').ok_or_else(cursor::invalid)?;
-    start.parse::<Timestamp>().map_err(|_| cursor::invalid())?;
+    let start: Timestamp = start.parse().map_err(|_| cursor::invalid())?;
     let id: BookingId = id.parse().map_err(|_| cursor::invalid())?;
-    Ok(BookingPlace { key: keys::booking(id), sort: sort.clone() })
+    // Places are compared as text, so only our own spelling of one counts; years before 0 have none.
+    if sort != keys::by_start(start, id) || !sort.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(cursor::invalid());
+    }
+    Ok(BookingPlace { key: keys::booking(id), sort })
 }
 
 /// All bookings of a person that begin after `now` and are still scheduled: what a deleted account leaves behind.
@@ -194,6 +211,32 @@ pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<B
     }
     let next = (ids.len() >= limit).then(|| place.cursor());
     Ok((bookings, next))
+}
+
+/// The bookings that are due in the UTC hour of `hour`: what one step of the sweep reads.
+pub async fn due_in_hour(table: &Table, hour: Timestamp) -> Result<Vec<BookingId>, StoreError> {
+    let query = Query::partition(keys::due_partition(hour));
+    let rows: Vec<Pointer> = table.query_all(query, 10_000).await?;
+    Ok(rows.into_iter().map(|row| row.booking_id).collect())
+}
+
+/// The oldest hour that may still hold due rows, as the sweep left it.
+pub async fn sweep_position(table: &Table) -> Result<Option<Timestamp>, StoreError> {
+    let stored: Option<SweepPosition> = table.get(&keys::sweep_position()).await?;
+    Ok(stored.map(|position| position.hour))
+}
+
+/// Remembers the oldest hour that may still hold due rows. A lost update costs the next sweep a few empty reads.
+pub async fn write_sweep_position(table: &Table, hour: Timestamp) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.put(Item::new(keys::sweep_position(), "SweepPosition", &SweepPosition { hour })?);
+    tx.commit(table).await
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SweepPosition {
+    hour: Timestamp,
 }
 
 /// What is known of a booking's call at Stream, from events that may come in any order.

@@ -17,6 +17,7 @@
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
 //! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
+//! | how far the sweep, and the reconciler, have come | `SWEEP`, `RECONCILER` | `POSITION` | |
 //! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
 //! | a rate bucket | `RATE#{rule}#{user}` | `BUCKET` | |
 //! | a webhook delivery that was seen | `WEBHOOK#{provider}#{sha-256 of the body}` | `EVENT` | |
@@ -169,10 +170,21 @@ pub fn bookings_of_month(month: &str) -> String {
 pub fn booking_row(month: &str, booking: BookingId) -> Key {
     key(bookings_of_month(month), booking.to_string())
 }
+/// The partition of the bookings that are due in the UTC hour of this instant.
+pub fn due_partition(at: Timestamp) -> String {
+    format!("DUE#{}", at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H"))
+}
 /// The row by which the sweep finds a booking that is due in this UTC hour.
 pub fn due(at: Timestamp, booking: BookingId) -> Key {
-    let hour = at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H").to_string();
-    key(format!("DUE#{hour}"), booking.to_string())
+    key(due_partition(at), booking.to_string())
+}
+/// How far the reconciler of the ledger has come.
+pub fn reconciled_to() -> Key {
+    key("RECONCILER".to_owned(), "POSITION")
+}
+/// How far the sweep has come.
+pub fn sweep_position() -> Key {
+    key("SWEEP".to_owned(), "POSITION")
 }
 
 /// An idempotency record.

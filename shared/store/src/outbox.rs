@@ -61,6 +61,13 @@ pub enum Effect {
         /// What gave cause: the consent's number or the session.
         cause: String,
     },
+    /// Tell Stream the new start of a call.
+    MoveCall {
+        /// Of which booking.
+        booking_id: BookingId,
+        /// Which move gave cause.
+        cause: String,
+    },
     /// End the call at Stream for everybody.
     EndCall {
         /// Of which booking.
@@ -100,6 +107,7 @@ impl Effect {
         match self {
             Self::CreateCall { booking_id } => format!("create_call:{booking_id}"),
             Self::MatchRecording { booking_id, cause } => format!("match_recording:{booking_id}:{cause}"),
+            Self::MoveCall { booking_id, cause } => format!("move_call:{booking_id}:{cause}"),
             Self::EndCall { booking_id } => format!("end_call:{booking_id}"),
             Self::CancelBookings { user_id } => format!("cancel_bookings:{user_id}"),
             Self::CopyRecording { booking_id, file } => {
@@ -117,6 +125,7 @@ impl Effect {
         match self {
             Self::CreateCall { .. }
             | Self::MatchRecording { .. }
+            | Self::MoveCall { .. }
             | Self::EndCall { .. }
             | Self::CancelBookings { .. } => Queue::Effects,
             Self::CopyRecording { .. } | Self::CopyTranscript { .. } => Queue::Media,
@@ -183,8 +192,17 @@ pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Res
     }
 }
 
-/// The oldest rows that wait to be relayed and were committed before `before`.
-pub async fn waiting(table: &Table, before: Timestamp, limit: usize) -> Result<Page<Row>, StoreError> {
+/// The oldest rows that wait to be relayed and were committed before `before`. A row that this version cannot read, such as
+/// one of a newer version that was rolled back, is told and left out: it must not keep the others waiting.
+pub async fn waiting(table: &Table, before: Timestamp, limit: usize) -> Result<Vec<Row>, StoreError> {
     let query = Query::index("gsi1", keys::OUTBOX_WAITING).between("0", format!("{before:.3}")).limit(limit);
-    table.query(query).await
+    let page: Page<serde_json::Value> = table.query(query).await?;
+    let readable = page.items.into_iter().filter_map(|row| match serde_json::from_value::<Row>(row) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            tracing::error!(%error, "an outbox row cannot be read");
+            None
+        }
+    });
+    Ok(readable.collect())
 }

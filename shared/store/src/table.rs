@@ -189,7 +189,10 @@ impl Table {
             for chunk in wanted.chunks(100) {
                 let mut pending: Vec<Attributes> = chunk.iter().map(|k| key_attributes(k)).collect();
                 // DynamoDB may answer a part; a handful of turns is more than a healthy table takes.
-                for _ in 0..8 {
+                for turn in 0..8 {
+                    if turn > 0 {
+                        tokio::time::sleep(crate::contention::pause(turn, u64::MAX)).await;
+                    }
                     let request = KeysAndAttributes::builder().set_keys(Some(pending)).consistent_read(true).build();
                     let request = request.map_err(|e| StoreError::Corrupt(e.to_string()))?;
                     let send = self.client.batch_get_item().request_items(&self.name, request).send();
@@ -297,5 +300,26 @@ impl Table {
                 }
             }
         })
+    }
+
+    /// One page of a scan of the whole table that keeps only one kind of item.
+    pub(crate) async fn scan_entity<T: DeserializeOwned>(
+        &self,
+        entity: &str,
+        after: Option<Key>,
+    ) -> Result<(Vec<T>, Option<Key>), StoreError> {
+        let request = self
+            .client
+            .scan()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .filter_expression("entity = :entity")
+            .expression_attribute_values(":entity", AttributeValue::S(entity.to_owned()))
+            .set_exclusive_start_key(after.as_ref().map(key_attributes));
+        let answer = request.send().await.map_err(from_sdk)?;
+        let next = answer.last_evaluated_key.as_ref();
+        let next = next.and_then(|last| Some(Key { pk: text(last, "pk")?, sk: text(last, "sk")? }));
+        let items = answer.items.unwrap_or_default().into_iter().map(decode).collect::<Result<_, _>>()?;
+        Ok((items, next))
     }
 }

@@ -1,14 +1,18 @@
 //! Wallets, transfers and statements.
 
+use std::collections::BTreeMap;
+
 use domain::ids::{TransactionId, UserId};
-use domain::ledger::{TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
+use domain::ledger::{Balance, TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
 use domain::money::Asset;
 use domain::problem::{Kind, Problem, ValidationError};
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::item::Item;
 use crate::table::Position;
-use crate::{BoxFuture, Items, Page, Query, Table, Tx, cursor, keys};
+use crate::{BoxFuture, Items, Key, Page, Query, Table, Tx, cursor, keys};
 
 /// The wallet that was read with `items`, or an empty one.
 pub fn wallet(items: &Items, user: &UserId, asset: Asset) -> Result<Wallet, StoreError> {
@@ -155,4 +159,47 @@ pub async fn statement(
 /// The place that a statement's cursor stands for.
 pub fn statement_cursor(text: &str) -> Result<TransactionId, ValidationError> {
     cursor::decode(text)?.parse().map_err(|_| cursor::invalid())
+}
+
+/// Balances by asset and account, as sums of signed amounts.
+pub type Sums = BTreeMap<(Asset, Balance), i128>;
+
+/// Some wallets, and where the rest begins.
+pub type Wallets = (Vec<Wallet>, Option<Key>);
+
+/// What a person's balances must be by their statement lines alone: per asset and balance.
+pub fn recomputed<'a>(table: &'a Table, user: &'a UserId) -> BoxFuture<'a, Result<Sums, StoreError>> {
+    Box::pin(async move {
+        let query = Query::partition(keys::user_partition(user)).prefix(keys::TRANSACTION_PREFIX);
+        let mut sums = BTreeMap::new();
+        for line in table.query_all::<TransactionLine>(query, usize::MAX).await? {
+            *sums.entry((line.asset, line.balance)).or_insert(0) += i128::from(line.amount);
+        }
+        Ok(sums)
+    })
+}
+
+/// One page of all wallets, in no order, and where the next begins. It reads the whole table bit by bit: for the
+/// reconciler, never for a request.
+pub fn every_wallet(table: &Table, after: Option<Key>) -> BoxFuture<'_, Result<Wallets, StoreError>> {
+    Box::pin(async move { table.scan_entity("Wallet", after).await })
+}
+
+/// How far the reconciler has come, where it did not get to the end.
+pub async fn reconciled_to(table: &Table) -> Result<Option<Key>, StoreError> {
+    let stored: Option<ReconcilerPosition> = table.get(&keys::reconciled_to()).await?;
+    Ok(stored.and_then(|p| p.at).map(|(pk, sk)| Key { pk, sk }))
+}
+
+/// Remembers how far the reconciler has come; none once it is through.
+pub async fn write_reconciled_to(table: &Table, at: Option<&Key>) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    let at = at.map(|key| (key.pk.clone(), key.sk.clone()));
+    tx.put(Item::new(keys::reconciled_to(), "ReconcilerPosition", &ReconcilerPosition { at })?);
+    tx.commit(table).await
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct ReconcilerPosition {
+    at: Option<(String, String)>,
 }

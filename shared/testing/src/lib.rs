@@ -3,12 +3,14 @@
 #![expect(clippy::disallowed_methods, reason = "tests start servers in the background")]
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+mod faults;
 mod meter;
 mod people;
 mod table;
 mod tokens;
 mod world;
 
+pub use faults::{Fate, Faults, Held, Sent, Trouble};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, interviewer_profile};
 pub use table::{TABLE, dynamodb};

@@ -1,7 +1,6 @@
 //! An application of its own for each test, and requests to it.
 
 use axum::Router;
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use kit::app::{Clock, Ids};
 use kit::aws::Aws;
@@ -9,7 +8,6 @@ use kit::config::Config;
 use kit::secrets::Secrets;
 use kit::{App, Route};
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
 use crate::{Meter, TABLE, dynamodb};
@@ -184,14 +182,16 @@ impl World {
                 "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
             },
         });
-        let request = lambda_http::request::from_str(&event.to_string()).expect("an event");
-        let response = self.router.clone().oneshot(request.map(axum::body::Body::new)).await.expect("infallible");
-        let (parts, body) = response.into_parts();
-        let bytes = body.collect().await.expect("a body").to_bytes();
-        let body = serde_json::from_slice(&bytes)
-            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-        let body = if bytes.is_empty() { Value::Null } else { body };
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        let answer = kit::gateway::respond(self.router.clone(), event).await;
+        let status = answer["statusCode"].as_u64().and_then(|s| u16::try_from(s).ok()).expect("a status");
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in answer["headers"].as_object().expect("headers") {
+            let name: http::HeaderName = name.parse().expect("a name");
+            headers.insert(name, value.as_str().expect("text").parse().expect("a value"));
+        }
+        let text = answer["body"].as_str().expect("a body");
+        let body = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+        Answer { status, headers, body: if text.is_empty() { Value::Null } else { body } }
     }
 
     /// Puts credits into a person's wallet, straight through the ledger.

@@ -138,6 +138,32 @@ async fn a_cancelled_booking_is_not_recorded_and_its_call_is_ended() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_created_while_its_booking_was_cancelled_is_ended() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    stage.cancel().await;
+    run(&stage, Effect::EndCall { booking_id: booking_id() }).await.unwrap();
+    // What was created a moment too late, as by a worker that had read the booking before.
+    let booking = stage.booking().await;
+    let client = stage.app.stream().await.unwrap().client;
+    super::open_call(&stage.app, &client, &booking).await.unwrap();
+    run(&stage, matching()).await.unwrap();
+    assert!(!call(&stage).unwrap()["ended_at"].is_null());
+}
+
+#[tokio::test]
+async fn a_longer_outage_of_stream_does_not_set_a_message_aside() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    for (receive_count, seconds) in [(1, 2), (2, 10), (3, 120), (4, 900), (5, 900)] {
+        stage.stream.fail(Fault { path: "/api/v2".into(), status: 503, ..Fault::default() });
+        let delivery = kit::worker::Delivery { receive_count, ..delivery(create()) };
+        let failure = run_effects(stage.app.clone(), delivery).await.unwrap_err();
+        assert_eq!(failure.retry_after, Some(Duration::from_secs(seconds)));
+    }
+}
+
+#[tokio::test]
 async fn ending_a_call_that_was_never_created_is_done() {
     let stage = Stage::new().await;
     stage.booked(false).await;

@@ -316,6 +316,18 @@ async fn content_that_both_models_block_fails_for_good_until_an_operator_sends_i
 }
 
 #[tokio::test]
+async fn a_message_that_is_sent_anew_has_all_its_tries_again() {
+    let stage = stage().await;
+    scripts(&stage, &[Reply::Safety, Reply::Unavailable], &[Reply::Recitation, Reply::Unavailable]);
+    run(&stage).await.unwrap_err();
+    assert_eq!(state(&stage).await, Some(FeedbackState::Failed));
+    run(&stage).await.unwrap_err();
+    assert_eq!(state(&stage).await, None, "it is being tried");
+    receive(&stage, 2, LIMITS).await.unwrap();
+    assert_eq!(state(&stage).await, Some(FeedbackState::Complete));
+}
+
+#[tokio::test]
 async fn the_last_failure_is_told_to_the_parties_and_earlier_ones_are_not() {
     let stage = stage().await;
     let then = Reply::Unavailable;

@@ -156,11 +156,29 @@ async fn without_both_consents_the_files_are_deleted_at_stream_and_never_copied(
         for effect in effects.iter().chain(&effects) {
             run(&stage, effect).await.unwrap();
         }
-        assert!(operations(&stage).is_empty());
+        assert!(operations(&stage).iter().all(|operation| operation == "DELETE object"));
         assert_eq!(files_at_stream(&stage).await, (0, 0));
         assert!(stored(&stage, MediaKind::Transcript).await.is_empty());
         assert!(stage.waiting().await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn a_copy_that_was_never_recorded_goes_when_consent_is_withdrawn_and_a_recorded_one_stays() {
+    let stage = Stage::new().await;
+    let [recording, transcript] = played(&stage).await;
+    run(&stage, &transcript).await.unwrap();
+    let Effect::CopyRecording { file, .. } = &recording else { panic!() };
+    // The worker was cut off after its copy.
+    let orphan = MediaKind::Recording.object_key(booking_id(), file);
+    stage.aws.kept().objects.insert(orphan, vec![0; 9]);
+    stage.withdraw().await;
+    for effect in [&recording, &transcript] {
+        run(&stage, effect).await.unwrap();
+    }
+    let kept: Vec<String> = stage.aws.kept().objects.keys().cloned().collect();
+    assert_eq!(kept.len(), 1);
+    assert!(kept[0].starts_with("transcripts/"), "{kept:?}");
 }
 
 #[tokio::test]

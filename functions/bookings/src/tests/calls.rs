@@ -1,6 +1,6 @@
 //! Consent, the door of the call, and suggested questions.
 
-use simulators::{Stream, StreamOptions};
+use simulators::{Gemini, GeminiOptions, GeminiScript, Reply, Stream, StreamOptions};
 
 use super::*;
 
@@ -85,4 +85,52 @@ async fn questions_need_sensible_wishes() {
     ask(json!({ "interviewerId": "nobody" })).await.refused(404, "not_found");
     ask(json!({ "count": 3 })).await.refused(503, "upstream_unavailable");
     world.call("stranger", "POST", "/api/ai/questions", json!({})).await.refused(403, "onboarding_required");
+}
+
+#[tokio::test]
+async fn questions_are_suggested_by_the_model_or_by_the_other_one() {
+    let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
+    let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
+    options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
+    let world = World::with(&crate::routes(), options).await;
+    people(&world).await;
+    let ask = |body: Value| world.call("ivy", "POST", "/api/ai/questions", body);
+
+    let view = ask(json!({ "interviewerId": "ivy", "seniority": "senior", "count": 3 })).await.expect(200);
+    let questions = view["questions"].as_array().unwrap();
+    assert!((1..=3).contains(&questions.len()), "{view}");
+    for question in questions {
+        assert!(!question["question"].as_str().unwrap().is_empty());
+        assert!(!question["rationale"].as_str().unwrap().is_empty());
+        assert!(question["followUps"].is_array());
+    }
+    assert_eq!(gemini.generations(), 1);
+
+    for (reply, asked) in [(Reply::Unavailable, 2), (Reply::Malformed, 2), (Reply::RateLimited, 2)] {
+        let before = gemini.generations();
+        gemini.script(GeminiScript { responses: vec![reply], ..GeminiScript::default() });
+        ask(json!({ "count": 2 })).await.expect(200);
+        assert_eq!(gemini.generations() - before, asked);
+    }
+    gemini.script(GeminiScript { responses: vec![Reply::BlockedPrompt], ..GeminiScript::default() });
+    ask(json!({ "seniority": "senior" })).await.refused(422, "validation_failed");
+    gemini.script(GeminiScript { responses: vec![Reply::BadKey], ..GeminiScript::default() });
+    let answer = ask(json!({})).await;
+    answer.refused(503, "upstream_unavailable");
+    assert!(!answer.body.to_string().contains("key"), "{}", answer.body);
+}
+
+#[tokio::test]
+async fn the_twenty_first_question_within_an_hour_waits() {
+    let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
+    let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
+    options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
+    let world = World::with(&crate::routes(), options).await;
+    people(&world).await;
+    for _ in 0..20 {
+        world.call("cara", "POST", "/api/ai/questions", json!({ "count": 1 })).await.expect(200);
+    }
+    let refused = world.call("cara", "POST", "/api/ai/questions", json!({ "count": 1 })).await;
+    refused.refused(429, "rate_limited");
+    assert_eq!(gemini.generations(), 20, "a refused request asked the model");
 }

@@ -1,6 +1,14 @@
 //! Many at once, against a real engine.
 
 use super::*;
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::BookingError;
+use domain::rate::RateRule;
+use http::StatusCode;
+use kit::callers::Interviewee;
+use kit::extract::NoBody;
+use kit::{App, Error, Route, Who, Write};
 
 async fn all<T>(futures: Vec<impl Future<Output = T> + Send + 'static>) -> Vec<T>
 where
@@ -62,6 +70,27 @@ async fn twenty_concurrent_repeats_under_one_key_make_one_booking() {
         answers.iter().map(|a| a.body["bookingId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 1);
     assert_eq!(balances(&world, "cara").await, (80, 20, 0));
+}
+
+/// Commits as a twin of the request, between its reads, would, and refuses for what the twin changed.
+async fn outrun(State(app): State<App>, write: Write<Interviewee, NoBody>) -> Result<Response, Error> {
+    let attempt = || async {
+        let twin = write.begin(&app, RateRule::Writes, &[]).await?;
+        twin.commit(&app, Tx::new(), StatusCode::CREATED, &json!({ "made": "by the twin" })).await?;
+        Err(BookingError::SlotUnavailable.into())
+    };
+    write.run(&app, attempt).await
+}
+
+#[tokio::test]
+async fn a_repeat_that_was_outrun_by_its_twin_gets_the_twins_answer() {
+    let world = World::new(&[Route::post("outrun", "/api/outrun", Who::Interviewee, outrun)]).await;
+    world.add_candidate("cara", 0).await;
+    let key = [("idempotency-key", "k")];
+    let answer = world.call_with("cara", "POST", "/api/outrun", Value::Null, &key).await;
+    assert_eq!((answer.status, &answer.body), (201, &json!({ "made": "by the twin" })));
+    assert_eq!(answer.headers["idempotent-replayed"], "true");
+    world.call("cara", "POST", "/api/outrun", Value::Null).await.refused(409, "slot_unavailable");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -78,8 +78,12 @@ async fn a_body_that_is_not_what_it_should_be_is_refused_with_the_member_at_faul
         (json!({ "interviewerId": "ivy", "startTime": "tomorrow" }), "startTime"),
         (json!({ "interviewerId": "ivy", "startTime": TOMORROW, "priceCredits": -1 }), "priceCredits"),
         (json!({ "interviewerId": "ivy", "startTime": TOMORROW, "gift": true }), "gift"),
-        (json!([]), ""),
+        (json!([]), "body"),
+        (json!(["ivy", TOMORROW]), "body"),
+        (json!(7), "body"),
     ];
+    let stranger = world.call("ivy", "POST", "/api/bookings", json!({ "gift": true })).await;
+    stranger.refused(403, "forbidden");
     for (body, field) in refusals {
         let answer = world.call("cara", "POST", "/api/bookings", body.clone()).await;
         answer.refused(422, "validation_failed");
@@ -87,10 +91,14 @@ async fn a_body_that_is_not_what_it_should_be_is_refused_with_the_member_at_faul
     }
     let authorization = format!("Bearer {}", world.token("cara"));
     let headers = [("authorization", authorization.as_str())];
-    for garbage in [&b""[..], b"{", b"\xff\xfe", b"{\"a\":1} trailing"] {
+    for garbage in [&b""[..], b"{", b"\xff\xfe", b"{\"a\":1} trailing", b"{\"interviewerId\":\"\xff\"}"] {
         let answer = world.send("POST", "/api/bookings", Some(garbage.to_vec()), &headers).await;
-        assert!(matches!(answer.status, 400 | 422), "{garbage:?}: {}", answer.body);
+        answer.refused(400, "malformed_request");
     }
+    let twice = br#"{"interviewerId":"ivy","startTime":"2026-11-21T10:00:00Z","interviewerId":"dan"}"#;
+    let answer = world.send("POST", "/api/bookings", Some(twice.to_vec()), &headers).await;
+    answer.refused(422, "validation_failed");
+    assert_eq!(answer.body["errors"][0]["field"], "interviewerId");
     let huge = vec![b' '; 256 * 1024 + 1];
     world.send("POST", "/api/bookings", Some(huge), &headers).await.refused(413, "payload_too_large");
     assert_eq!(world.all_items().await, before, "a refused request wrote something");
@@ -192,6 +200,19 @@ async fn appointments_are_those_that_have_not_ended_or_those_that_have() {
     let cursor = page["nextCursor"].as_str().unwrap();
     let next = world.call("cara", "GET", &format!("/api/appointments?limit=5&cursor={cursor}"), Value::Null).await;
     assert_eq!(starts(&next.expect(200)), ["14"]);
+    // A page that was asked for before time moved on, or for the other list, is gone on from all the same.
+    world.app.clock.set("2026-11-21T20:00:00Z".parse().unwrap());
+    let path = format!("/api/appointments?cursor={cursor}");
+    assert!(starts(&world.call("cara", "GET", &path, Value::Null).await.expect(200)).is_empty());
+    let ahead =
+        store::cursor::encode(&format!("2027-01-01T00:00:00Z#{}", page["items"][0]["bookingId"].as_str().unwrap()));
+    let path = format!("/api/appointments?scope=past&cursor={ahead}");
+    assert_eq!(starts(&world.call("cara", "GET", &path, Value::Null).await.expect(200)), ["14", "12", "10"]);
+    for start in ["-009999-01-02T01:59:59Z", "2026-11-21T12:00:00+00:00", "2026-11-21"] {
+        let place = store::cursor::encode(&format!("{start}#{}", page["items"][0]["bookingId"].as_str().unwrap()));
+        let path = format!("/api/appointments?cursor={place}");
+        world.call("cara", "GET", &path, Value::Null).await.refused(422, "validation_failed");
+    }
     for query in ["?cursor=nonsense", "?limit=0", "?limit=101", "?limit=x", "?scope=never", "?colour=red"] {
         list("cara", query).await.refused(422, "validation_failed");
     }

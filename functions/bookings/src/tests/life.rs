@@ -22,6 +22,10 @@ async fn a_cancelled_booking_gives_the_price_and_the_time_back() {
     assert_eq!(post(&world, "ivy", id, "cancel", reason()).await.expect(200)["status"], "CANCELLED");
     post(&world, "cara", id, "cancel", reason()).await.refused(409, "booking_not_cancellable");
     book(&world, "dan", TOMORROW).await.expect(201);
+    let path = format!("/api/bookings/{id}/cancel");
+    let again = || world.call_with("ivy", "POST", &path, reason(), &[("idempotency-key", "k")]);
+    assert!(again().await.headers.get("idempotent-replayed").is_none());
+    assert_eq!(again().await.headers["idempotent-replayed"], "true", "an answer that changed nothing is one too");
 }
 
 #[tokio::test]

@@ -100,32 +100,35 @@ pub fn strengths(utterances: &[Utterance], measures: &Measures) -> Vec<Observati
     if measures.alternatives > 0 {
         let quotes = picker.pick(2, |text| mentions(text, ALTERNATIVES), ALTERNATIVES);
         let detail = format!(
-            "Compared alternatives in {} lines instead of presenting the first idea as the only one.",
-            measures.alternatives
+            "You compared alternatives in {} instead of presenting the first idea as the only one.",
+            counted(measures.alternatives, "line")
         );
         add("Weighs alternatives", detail, quotes);
     }
     if measures.reasons > 0 {
         let quotes = picker.pick(2, |text| mentions(text, REASONS), REASONS);
         let detail = format!(
-            "Gave reasons in {} lines across {answers} answers, so a listener can follow each choice.",
-            measures.reasons
+            "You gave reasons in {} across {}, so a listener can follow each choice.",
+            counted(measures.reasons, "line"),
+            counted(answers, "answer")
         );
         add("Explains the why", detail, quotes);
     }
     if measures.questions > 0 {
         let quotes = picker.pick(2, |text| text.trim_end().ends_with('?'), &[]);
-        let detail = format!("Asked {} questions back before committing to an approach.", measures.questions);
+        let detail =
+            format!("You asked {} back before committing to an approach.", counted(measures.questions, "question"));
         add("Clarifies before solving", detail, quotes);
     }
     if measures.numbers > 0 {
         let quotes = picker.pick(2, has_number, &[]);
-        let detail = format!("Backed claims with figures in {} lines.", measures.numbers);
+        let detail = format!("You backed claims with figures in {}.", counted(measures.numbers, "line"));
         add("Uses concrete numbers", detail, quotes);
     }
     if measures.checks > 0 {
         let quotes = picker.pick(2, |text| mentions(text, CHECKS), CHECKS);
-        let detail = format!("Tried ideas on examples or named how to check them, {} times.", measures.checks);
+        let detail =
+            format!("You tried ideas on examples or named how to check them in {}.", counted(measures.checks, "line"));
         add("Checks own work", detail, quotes);
     }
     if let Some(longest) = measures.answers.iter().max_by_key(|answer| answer.words) {
@@ -133,7 +136,7 @@ pub fn strengths(utterances: &[Utterance], measures: &Measures) -> Vec<Observati
         let texts: Vec<&str> = lines.iter().map(|index| utterances[*index].text.as_str()).collect();
         let quotes = picker.pick(1, |text| texts.contains(&text), &[]);
         let detail = format!(
-            "The fullest answer runs to {} words after \"{}\".",
+            "Your fullest answer runs to {} words after \"{}\".",
             longest.words,
             first_words(&longest.asked, 12)
         );
@@ -155,8 +158,8 @@ pub fn improvements(utterances: &[Utterance], measures: &Measures) -> Vec<Observ
     if measures.doubts > 0 {
         let quotes = picker.pick(2, |text| mentions(text, DOUBTS), DOUBTS);
         let detail = format!(
-            "{} lines end in doubt. Say what you do know and how you would find out the rest.",
-            measures.doubts
+            "Doubt shows in {}. Say what you do know and how you would find out the rest.",
+            counted(measures.doubts, "line")
         );
         add("Reason aloud when unsure", detail, quotes);
     }
@@ -169,18 +172,23 @@ pub fn improvements(utterances: &[Utterance], measures: &Measures) -> Vec<Observ
     }
     if measures.fillers > 0 {
         let quotes = picker.pick(1, |text| mentions(text, FILLERS), FILLERS);
-        let detail = format!("{} lines carry filler words; a short pause reads as more certain.", measures.fillers);
+        let detail =
+            format!("Filler words show in {}; a short pause sounds more certain.", counted(measures.fillers, "line"));
         add("Replace fillers by pauses", detail, quotes);
     }
     if measures.numbers * 4 < answers {
         let quotes = picker.pick(1, |text| !has_number(text), &[]);
-        add("Put numbers to claims", format!("Only {} lines contain a figure.", measures.numbers), quotes);
+        add("Put numbers to claims", format!("Figures appear in {}.", counted(measures.numbers, "line")), quotes);
     }
     if measures.questions < 2 {
         let quotes = picker.pick(1, |_| true, &[]);
         add(
             "Ask about the goal first",
-            format!("Asked {} questions in {answers} answers.", measures.questions),
+            format!(
+                "You asked {} in {}; begin by asking what the solution is for.",
+                counted(measures.questions, "question"),
+                counted(answers, "answer")
+            ),
             quotes,
         );
     }
@@ -195,25 +203,145 @@ pub fn improvements(utterances: &[Utterance], measures: &Measures) -> Vec<Observ
     found
 }
 
-/// Two or three sentences about the whole.
-pub fn summary(measures: &Measures) -> String {
+/// Which side of an interview a text is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Whole,
+    Technical,
+    Communication,
+    ProblemSolving,
+}
+
+/// Two or three sentences about one side, each from something that was counted.
+pub fn text(side: Side, measures: &Measures) -> String {
     if measures.words == 0 {
-        return "The candidate did not speak, so there is nothing to assess.".into();
+        return "You did not speak, so there is nothing to assess.".into();
     }
-    let overall = measures.overall();
-    let verdict = if overall >= 0.6 {
-        "The candidate led the conversation with reasoned, specific answers."
-    } else if overall >= 0.35 {
-        "The candidate gave workable answers that often stopped before the reasons."
+    match side {
+        Side::Whole => summary(measures),
+        Side::Technical => technical(measures),
+        Side::Communication => communication(measures),
+        Side::ProblemSolving => problem_solving(measures),
+    }
+}
+
+/// `1 line`, `2 lines`, `no lines`.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// The first text whose share is reached; the shares fall.
+fn graded(share: f64, texts: [&'static str; 3]) -> &'static str {
+    if share >= 0.6 {
+        texts[0]
+    } else if share >= 0.35 {
+        texts[1]
     } else {
-        "The candidate's answers stayed short or unsure."
+        texts[2]
+    }
+}
+
+fn summary(measures: &Measures) -> String {
+    let verdict = graded(
+        measures.overall(),
+        [
+            "You led the conversation with reasoned, specific answers",
+            "You gave workable answers that often stopped before the reasons",
+            "Your answers stayed short or unsure",
+        ],
+    );
+    let mut sides = [
+        (measures.technical(), "technical substance"),
+        (measures.communication(), "communication"),
+        (measures.problem_solving(), "problem solving"),
+    ];
+    sides.sort_by(|a, b| b.0.total_cmp(&a.0));
+    format!(
+        "{verdict}: {} of {:.0} words on average. Your strongest side was {}; there is most to gain in {}.",
+        counted(measures.answers.len(), "answer"),
+        measures.words_per_answer,
+        sides[0].1,
+        sides[2].1
+    )
+}
+
+fn technical(measures: &Measures) -> String {
+    let verdict = graded(
+        measures.technical(),
+        [
+            "The substance is there and mostly specific.",
+            "The basics are sound, with room for more depth.",
+            "The answers rarely went below the surface.",
+        ],
+    );
+    let next = if measures.alternatives == 0 {
+        "Name at least one alternative and what it costs, so that the choice can be judged."
+    } else if measures.numbers == 0 {
+        "Put sizes, rates or times to the claims, so that they can be checked."
+    } else {
+        "Say next under which load or failure the choice would be a different one."
     };
     format!(
-        "{verdict} {} answers average {:.0} words; {} lines give reasons, {} contain figures, and {} questions were asked back.",
-        measures.answers.len(),
-        measures.words_per_answer,
-        measures.reasons,
-        measures.numbers,
-        measures.questions
+        "{verdict} Figures support {}, alternatives are weighed in {}. {next}",
+        counted(measures.numbers, "line"),
+        counted(measures.alternatives, "line")
+    )
+}
+
+fn communication(measures: &Measures) -> String {
+    let verdict = graded(
+        measures.communication(),
+        [
+            "You answered fully and were easy to follow.",
+            "You could be followed, though some answers ended early.",
+            "Much of what you meant had to be guessed.",
+        ],
+    );
+    let lengths = || measures.answers.iter().map(|answer| answer.words);
+    let (shortest, longest) = (lengths().min().unwrap_or(0), lengths().max().unwrap_or(0));
+    let next = if measures.fillers * 3 > measures.answers.len() {
+        "A short pause in place of a filler sounds more certain."
+    } else if longest > 120 {
+        "Begin the longest ones with the conclusion, then give the details."
+    } else if shortest < 15 {
+        "Give the shortest ones a reason and an example."
+    } else {
+        "Keep closing each answer with its main point."
+    };
+    let fillers = counted(measures.fillers, "line");
+    format!("{verdict} The answers run from {shortest} to {longest} words, with fillers in {fillers}. {next}")
+}
+
+fn problem_solving(measures: &Measures) -> String {
+    let verdict = graded(
+        measures.problem_solving(),
+        [
+            "You worked your way through the problems in the open.",
+            "Your way to a solution showed in part.",
+            "Solutions came without the way that led to them.",
+        ],
+    );
+    let next = if measures.questions < 2 {
+        "Ask about goals and limits first, before choosing an approach."
+    } else if measures.checks == 0 {
+        "Walk through one example, or the case that would break it, before moving on."
+    } else if measures.doubts > 0 {
+        "Where you were unsure, say how you would find out."
+    } else {
+        "Sum up what is settled and what is open before the next step."
+    };
+    format!(
+        "{verdict} You gave reasons in {}, asked back {}, and tried ideas on examples or checks in {}. {next}",
+        counted(measures.reasons, "line"),
+        match measures.questions {
+            0 => "not once".to_owned(),
+            1 => "once".to_owned(),
+            times => format!("{times} times"),
+        },
+        counted(measures.checks, "line")
     )
 }

@@ -163,6 +163,24 @@ async fn feedback_fits_the_schema_and_quotes_the_transcript() {
 }
 
 #[tokio::test]
+async fn each_text_speaks_of_its_own_side_and_of_this_transcript() {
+    let gemini = gemini().await;
+    let sides = ["summary", "technical", "communication", "problemSolving"];
+    let members: serde_json::Map<String, Value> =
+        sides.iter().map(|side| ((*side).to_owned(), json!({ "type": "string" }))).collect();
+    let schema = json!({ "type": "object", "properties": members, "required": sides });
+    let mut all = Vec::new();
+    for name in ["strong-system-design-45min", "middling-backend-30min", "weak-javascript-20min"] {
+        let texts = written(&ask(&gemini, &body(&rendered(name), &schema)).await.1);
+        all.extend(sides.map(|side| texts[side].as_str().unwrap().to_owned()));
+    }
+    for text in &all {
+        assert_eq!(all.iter().filter(|other| *other == text).count(), 1, "{text}");
+        assert!(text.contains(|c: char| c.is_ascii_digit()), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn better_answers_get_better_ratings() {
     let gemini = gemini().await;
     let mut ratings = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use super::observe::{self, Observation, Quote};
+use super::observe::{self, Observation, Quote, Side};
 use super::prompt::{self, Measures, Speaker, Utterance};
 use super::questions::{self, Question};
 use super::schema::resolve;
@@ -30,7 +30,7 @@ const DEEPEST: usize = 24;
 pub fn write(prompt: &str, schema: Option<&Value>, quotes: Quotes) -> Value {
     let utterances = prompt::utterances(prompt);
     let measures = prompt::measure(&utterances);
-    let Some(schema) = schema else { return json!(observe::summary(&measures)) };
+    let Some(schema) = schema else { return json!(observe::text(Side::Whole, &measures)) };
     let writer = Writer {
         root: schema,
         strengths: observe::strengths(&utterances, &measures),
@@ -303,10 +303,11 @@ impl Writer<'_> {
             let quote = place.claim.or_else(|| self.usual_claim(name)).and_then(|claim| claim.quotes.first());
             return quote.map(|quote| self.quoted_text(quote, place)).unwrap_or_default();
         }
-        if ["summary", "overview", "overall", "conclusion"].iter().any(|word| plain_name.contains(word)) {
-            return observe::summary(&self.measures);
-        }
-        let Some(claim) = place.claim else { return observe::summary(&self.measures) };
+        let about_whole = ["summary", "overview", "overall", "conclusion"].iter().any(|word| plain_name.contains(word));
+        let claim = match place.claim {
+            Some(claim) if !about_whole => claim,
+            _ => return observe::text(side(&plain_name), &self.measures),
+        };
         match plain_name.as_str() {
             "title" | "headline" | "name" | "area" | "topic" | "label" => claim.headline.clone(),
             "detail" | "details" | "description" | "explanation" | "comment" | "rationale" | "reason"
@@ -345,6 +346,19 @@ impl Writer<'_> {
         let free = (0..SENTENCES.len()).map(|step| SENTENCES[(number + step) % SENTENCES.len()]);
         let unsaid = |sentence: &&str| !self.utterances.iter().any(|line| line.text.contains(sentence));
         free.into_iter().find(unsaid).unwrap_or(SENTENCES[0]).to_owned()
+    }
+}
+
+/// What a text of this name is about.
+fn side(plain_name: &str) -> Side {
+    if plain_name.contains("technical") {
+        Side::Technical
+    } else if plain_name.contains("communicat") {
+        Side::Communication
+    } else if plain_name.contains("problem") {
+        Side::ProblemSolving
+    } else {
+        Side::Whole
     }
 }
 

@@ -1,0 +1,155 @@
+//! The schedule that settles what nobody has settled, by the sweep column of the settlement table (DECISIONS.md, "When credits
+//! move"). It reads only what is due: the rows of each hour since the oldest that may still hold any.
+
+use domain::booking::{Booking, Sweep};
+use domain::ids::{BookingId, TransactionId};
+use jiff::{SignedDuration, Timestamp};
+use kit::error::{Error, chain};
+use kit::{App, BoxFuture};
+use serde_json::{Value, json};
+use store::booking::{attendance, due_in_hour, sweep_position, write_sweep_position};
+use store::settlement::{cancellation_keys, capture_keys, write_cancellation, write_capture};
+use store::{Tx, booking, keys};
+
+use crate::ask_stream::{Answered, ask_stream};
+
+#[cfg(test)]
+mod tests;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+/// Where the first sweep of a new stack begins.
+const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// When to try again where Stream could not be asked. Others get their turn meanwhile.
+const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
+/// How many hours one run reads at most; the next goes on.
+const HOURS_AT_MOST: usize = 400;
+/// How many bookings one run looks at, at most, so that it ends in time even where Stream is slow.
+const BOOKINGS_AT_MOST: usize = 40;
+
+/// What became of one due booking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Its row is gone: it was settled, or is due at another hour.
+    Done,
+    /// Its row stays for the next sweep.
+    Later,
+    /// It is not ripe yet.
+    Early,
+}
+
+/// Settles what is due. Once a minute or once a day ends in the same state.
+pub fn sweep_bookings(app: App, _: Value) -> BoxFuture<'static, Result<Value, Error>> {
+    Box::pin(async move { sweep(&app).await })
+}
+
+async fn sweep(app: &App) -> Result<Value, Error> {
+    let now = app.now();
+    let stored = sweep_position(&app.table).await?;
+    let begun = stored.unwrap_or_else(|| hour_of(now - LOOKED_BACK));
+    let (mut position, mut hour) = (begun, begun);
+    let (mut settled, mut left) = (0, 0);
+    for _ in 0..HOURS_AT_MOST {
+        if hour > now || settled + left >= BOOKINGS_AT_MOST {
+            break;
+        }
+        let mut rows_stay = false;
+        for id in due_in_hour(&app.table, hour).await? {
+            if settled + left >= BOOKINGS_AT_MOST {
+                rows_stay = true;
+                break;
+            }
+            match settle_or_log(app, id, hour).await {
+                Outcome::Done => settled += 1,
+                Outcome::Later => {
+                    left += 1;
+                    rows_stay = true;
+                }
+                Outcome::Early => rows_stay = true,
+            }
+        }
+        // The position moves over hours that are past and empty, and stops at the first that is not.
+        if position == hour && !rows_stay && hour + HOUR <= now {
+            position = hour + HOUR;
+        }
+        hour += HOUR;
+    }
+    if stored != Some(position) {
+        write_sweep_position(&app.table, position).await?;
+    }
+    Ok(json!({ "settled": settled, "left": left }))
+}
+
+fn hour_of(at: Timestamp) -> Timestamp {
+    Timestamp::from_second(at.as_second().div_euclid(3600) * 3600).unwrap_or(at)
+}
+
+/// One booking's trouble must not keep the others from being settled.
+async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
+    match app.retry(|| settle(app, id, hour)).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let why = match &error {
+                Error::Refused(problem) => chain(problem.as_ref()),
+                Error::Replayed(_) => String::new(),
+            };
+            tracing::warn!(booking.id = %id, error = why, "a due booking was not settled");
+            Outcome::Later
+        }
+    }
+}
+
+async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Error> {
+    let now = app.now();
+    let Some(before) = booking::get(&app.table, id).await?.filter(|b| b.is_scheduled() && hour_of(b.due_at) == hour)
+    else {
+        // A row that its booking has left behind.
+        let mut tx = Tx::new();
+        tx.delete(keys::due(hour, id));
+        tx.commit(&app.table).await?;
+        return Ok(Outcome::Done);
+    };
+    if before.due_at > now {
+        return Ok(Outcome::Early);
+    }
+    let asked = ask_stream(app, &before).await;
+    let facts = attendance(&app.table, id).await?;
+    match before.sweep(&facts, now) {
+        Sweep::Nothing => Ok(Outcome::Later),
+        Sweep::Wait(until) => look_again(app, &before, until).await,
+        Sweep::Capture(after, transfer) => {
+            let items = app.table.batch_get(&capture_keys(&before)).await?;
+            let mut tx = Tx::new();
+            let new_id = || TransactionId::new(app.ids.unique(now));
+            write_capture(&mut tx, &items, &before, &after, &transfer, new_id)?;
+            tx.commit(&app.table).await?;
+            tracing::info!(booking.id = %id, outcome = "captured", "a due booking was settled");
+            Ok(Outcome::Done)
+        }
+        Sweep::Release(after, transfer) => {
+            // Nothing is given back before Stream has been asked for what may never have reached us.
+            match asked {
+                Ok(Answered::NothingNew) => {}
+                Ok(Answered::SomethingNew) => return look_again(app, &before, now + HOUR).await,
+                Err(error) => {
+                    tracing::warn!(booking.id = %id, ?error, "Stream could not be asked, so nothing is released yet");
+                    return look_again(app, &before, now + STREAM_AWAITED).await;
+                }
+            }
+            let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
+            let mut tx = Tx::new();
+            let new_id = || TransactionId::new(app.ids.unique(now));
+            write_cancellation(&mut tx, &items, &before, &after, &transfer, now, new_id)?;
+            tx.commit(&app.table).await?;
+            tracing::info!(booking.id = %id, outcome = "released", "a due booking was settled");
+            Ok(Outcome::Done)
+        }
+    }
+}
+
+/// Lets the sweep look at a booking at another time.
+async fn look_again(app: &App, before: &Booking, at: Timestamp) -> Result<Outcome, Error> {
+    let mut tx = Tx::new();
+    booking::replace(&mut tx, before, &Booking { due_at: at, ..before.clone() })?;
+    tx.commit(&app.table).await?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,149 @@
+use domain::booking::{CancelCode, CancelledBy, Party, State};
+use domain::settlement::{SettlementReason, Visit};
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use simulators::{Fault, PlayRequest};
+use store::Tx;
+use testing::noon;
+
+use super::sweep_bookings;
+use crate::stage::{PRICE, Stage, booking_id, cid};
+
+/// Moves the clock to so many minutes after the booking's start and sweeps.
+async fn sweep_at(stage: &Stage, minute: i64) -> Value {
+    stage.app.clock.set(noon() + SignedDuration::from_mins(minute));
+    sweep_bookings(stage.app.clone(), Value::Null).await.unwrap()
+}
+
+async fn was_there(stage: &Stage, party: Party, from: i64, to: i64) {
+    let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
+    let visit = Visit { session_id: "s".into(), party, joined_at: at(from), left_at: at(to) };
+    let mut tx = Tx::new();
+    store::booking::write_visit(&mut tx, booking_id(), &format!("{party:?}"), &visit);
+    tx.commit(&stage.app.table).await.unwrap();
+}
+
+async fn reason(stage: &Stage) -> Option<SettlementReason> {
+    match stage.booking().await.state {
+        State::Scheduled { .. } => None,
+        State::Completed { settlement, .. } | State::Cancelled { settlement, .. } => Some(settlement.reason),
+    }
+}
+
+#[tokio::test]
+async fn a_held_session_is_paid_an_hour_after_its_end_and_once() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    was_there(&stage, Party::Interviewee, 0, 50).await;
+    was_there(&stage, Party::Interviewer, 0, 50).await;
+    sweep_at(&stage, 119).await;
+    assert_eq!(reason(&stage).await, None);
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "left": 0 }));
+    assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+    for minute in [121, 180, 2000] {
+        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "left": 0 }));
+    }
+    assert_eq!(stage.balances("cara").await, (100 - PRICE, 0, 0));
+    assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
+}
+
+#[tokio::test]
+async fn who_stays_away_pays_or_is_not_paid() {
+    for (party, to, expected, earned) in [
+        (Party::Interviewee, 30, SettlementReason::InterviewerNoShow, 0),
+        (Party::Interviewer, 30, SettlementReason::CandidateNoShow, PRICE),
+    ] {
+        let stage = Stage::new().await;
+        stage.booked(false).await;
+        was_there(&stage, party, 0, to).await;
+        sweep_at(&stage, 120).await;
+        assert_eq!(reason(&stage).await, Some(expected));
+        assert_eq!(stage.balances("ivy").await, (0, 0, earned));
+        assert_eq!(stage.balances("cara").await.1, 0);
+    }
+}
+
+#[tokio::test]
+async fn where_nobody_was_seen_a_day_is_waited_for_somebodys_word() {
+    for (claimed, expected) in
+        [(true, SettlementReason::ConfirmedByInterviewer), (false, SettlementReason::NotConfirmed)]
+    {
+        let stage = Stage::new().await;
+        stage.booked(false).await;
+        if claimed {
+            stage
+                .change(|mut booking| {
+                    booking.state = State::Scheduled { completion_requested_at: Some(booking.end_time) };
+                    booking
+                })
+                .await;
+        }
+        sweep_at(&stage, 120).await;
+        sweep_at(&stage, 25 * 60 - 1).await;
+        assert_eq!(reason(&stage).await, None);
+        sweep_at(&stage, 25 * 60).await;
+        assert_eq!(reason(&stage).await, Some(expected));
+    }
+}
+
+#[tokio::test]
+async fn a_release_by_the_sweep_says_so_frees_the_time_and_ends_the_call() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    was_there(&stage, Party::Interviewee, 0, 30).await;
+    sweep_at(&stage, 120).await;
+    let State::Cancelled { cancellation, .. } = stage.booking().await.state else { panic!("it is released") };
+    assert_eq!((cancellation.by, cancellation.code), (CancelledBy::System, Some(CancelCode::InterviewerNoShow)));
+    assert_eq!(stage.balances("cara").await, (100, 0, 0));
+    assert_eq!(stage.waiting().await, [format!("end_call:{}", booking_id())]);
+}
+
+#[tokio::test]
+async fn nothing_is_released_while_stream_cannot_be_asked() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
+    sweep_at(&stage, 25 * 60).await;
+    assert_eq!(reason(&stage).await, None);
+    sweep_at(&stage, 25 * 60 + 15).await;
+    assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
+}
+
+#[tokio::test]
+async fn what_never_reached_us_is_asked_for_before_anything_is_given_back() {
+    let stage = Stage::new().await;
+    let booking = stage.booked(true).await;
+    let create = crate::stage::delivery(store::outbox::Effect::CreateCall { booking_id: booking_id() });
+    crate::run_effects::run_effects(stage.app.clone(), create).await.unwrap();
+    let matching = store::outbox::Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
+    crate::run_effects::run_effects(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
+    // The session is played, and none of its webhooks arrives: there is no address to send them to.
+    let id = booking.booking_id.to_string();
+    let how = PlayRequest { transcript: Some("short-5min".into()), ..PlayRequest::default() };
+    stage.stream.play("default", &id, how).await.unwrap();
+    assert!(stage.stream.call("default", &id).is_some(), "{}", cid());
+
+    sweep_at(&stage, 25 * 60).await;
+    assert_eq!(reason(&stage).await, None, "it was released although Stream has a session of it");
+    let waiting = stage.waiting().await;
+    assert!(waiting.iter().any(|id| id.starts_with("copy_transcript:")), "{waiting:?}");
+    assert!(waiting.iter().any(|id| id.starts_with("copy_recording:")), "{waiting:?}");
+    // Asked once more an hour later, it has nothing new to say.
+    sweep_at(&stage, 26 * 60).await;
+    assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
+}
+
+#[tokio::test]
+async fn a_row_that_its_booking_left_behind_is_removed() {
+    let stage = Stage::new().await;
+    let booking = stage.booked(false).await;
+    stage.cancel().await;
+    let mut tx = Tx::new();
+    tx.put(
+        store::Item::new(store::keys::due(booking.due_at, booking_id()), "Due", &json!({ "bookingId": booking_id() }))
+            .unwrap(),
+    );
+    tx.commit(&stage.app.table).await.unwrap();
+    sweep_at(&stage, 180).await;
+    assert!(store::booking::due_in_hour(&stage.app.table, booking.due_at).await.unwrap().is_empty());
+}

@@ -1,0 +1,101 @@
+//! `POST /api/bookings/{bookingId}/reschedule`.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::booking::{Booking, Party};
+use domain::calendar::quarter_hours;
+use domain::ids::BookingId;
+use domain::rate::RateRule;
+use domain::user::UserError;
+use http::StatusCode;
+use jiff::Timestamp;
+use kit::callers::Participant;
+use kit::error::{Error, Fault};
+use kit::extract::RequestBody;
+use kit::views::BookingView;
+use kit::{App, Path, Route, Who, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use store::outbox::{self, Effect};
+use store::{Key, Tx, booking, keys};
+
+use crate::offer::{Days, Offer, read_keys};
+use crate::party::own;
+
+/// The route.
+pub fn route() -> Route {
+    Route::post("reschedule_booking", "/api/bookings/{bookingId}/reschedule", Who::Interviewee, reschedule_booking)
+        .about(
+            "Moves a session to another slot of the same interviewer and the same length, until two hours before its \
+             start and at most twice. The price stays as it was held.",
+        )
+        .body::<RescheduleBooking>()
+        .answers::<BookingView>(200)
+        .idempotent()
+        .refuses(&[
+            (409, "slot_unavailable"),
+            (409, "time_conflict"),
+            (409, "interviewer_unavailable"),
+            (409, "booking_not_reschedulable"),
+        ])
+}
+
+/// Where to.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct RescheduleBooking {
+    /// The start of one of the interviewer's slots.
+    start_time: Timestamp,
+}
+
+impl RequestBody for RescheduleBooking {}
+
+async fn reschedule_booking(
+    State(app): State<App>,
+    Path(id): Path<BookingId>,
+    write: Write<Participant, RescheduleBooking>,
+) -> Result<Response, Error> {
+    write.run(&app, || attempt(&app, &write, id)).await
+}
+
+async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: BookingId) -> Result<Response, Error> {
+    let begun = write.begin(app, RateRule::Writes, &[keys::booking(id)]).await?;
+    let (before, party) = own(&begun.items, id, write.user_id())?;
+    if party != Party::Interviewee {
+        return Err(UserError::Forbidden.into());
+    }
+    let (now, start) = (begun.now, write.body.start_time);
+    if start == before.start_time && before.is_scheduled() {
+        return begun.unchanged(app, &BookingView::of(&before, now)).await;
+    }
+    before.check_reschedulable(now)?;
+    let left = quarter_hours(before.start_time, before.end_time).map_err(|e| Fault(e.to_string()))?;
+    let items = app.table.batch_get(&wanted(&before, start, &left)).await?;
+
+    let offer = Offer::find(&items, &before.interviewer_id, start, now)?;
+    let after = before.reschedule((start, offer.end_time), now)?;
+    let parties = [&before.interviewee_id, &before.interviewer_id];
+    let mut days = Days::read(&items, parties, &offer, &left)?;
+    days.release(&left);
+    days.claim(&offer)?;
+
+    let mut tx = Tx::new();
+    booking::replace(&mut tx, &before, &after)?;
+    days.write(&mut tx, parties)?;
+    offer.check(&mut tx);
+    let cause = format!("move-{}", after.reschedules);
+    outbox::write(&mut tx, &Effect::MoveCall { booking_id: id, cause }, now)?;
+    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+}
+
+fn wanted(
+    before: &Booking,
+    start: Timestamp,
+    left: &[(domain::calendar::UtcDay, domain::calendar::QuarterHours)],
+) -> Vec<Key> {
+    let mut read = read_keys(&before.interviewee_id, &before.interviewer_id, start);
+    for person in [&before.interviewee_id, &before.interviewer_id] {
+        read.extend(store::calendar::keys_of(person, left));
+    }
+    read
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask ops`: an operator's commands against a deployed stack, on AWS or here.
+//!
+//! The commands themselves are Python in `infra/ops`, where the AWS library is; `cargo xtask ops --help` lists them.
+
+use std::fs;
+use std::process::Stdio;
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::failure::{Failure, Outcome};
+use crate::places;
+use crate::python::Python;
+use crate::run::ended;
+use crate::settings::Settings;
+
+const LOCAL: &str = "--local";
+
+/// Runs the command with our own standard streams and, unlike the local stack's scripts, with the person's whole
+/// environment: it names their AWS account.
+pub async fn ops(options: &[String]) -> Outcome<()> {
+    let python = Python::with("requirements.txt").await?;
+    let mut command = Command::new(python.program("python"));
+    command.arg(places::root().join("infra/ops/main.py")).args(options).env("PYTHONDONTWRITEBYTECODE", "1");
+    if options.iter().any(|option| option == LOCAL) {
+        command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
+        for (name, value) in local_stack()? {
+            command.env(name, value);
+        }
+    }
+    command.kill_on_drop(true).stdin(Stdio::inherit());
+    let status = command.status().await.map_err(|error| Failure::new(format!("the operator's commands: {error}")))?;
+    if status.success() { Ok(()) } else { Err(Failure::new(format!("ops failed ({})", ended(status)))) }
+}
+
+/// What the commands have to know of the stack that runs here.
+fn local_stack() -> Outcome<Vec<(&'static str, String)>> {
+    let file = places::stack_file(&Settings::read()?.data);
+    let text = fs::read_to_string(&file)
+        .map_err(|_| Failure::new("no local stack is running: start one with `cargo xtask up`"))?;
+    let stack: Value =
+        serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    Ok(environment(&stack))
+}
+
+fn environment(stack: &Value) -> Vec<(&'static str, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    vec![
+        ("AWS_ENDPOINT_URL", text(&stack["awsEndpoint"])),
+        ("AWS_REGION", text(&stack["region"])),
+        ("AWS_DEFAULT_REGION", text(&stack["region"])),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        // Nothing of the person's own account may be mixed into it, nor a proxy come between.
+        ("AWS_CONFIG_FILE", "/dev/null".to_owned()),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null".to_owned()),
+        ("NO_PROXY", "127.0.0.1,localhost".to_owned()),
+        ("GREENROOM_API_URL", text(&stack["apiUrl"])),
+        ("GREENROOM_CLERK_SIMULATOR", text(&stack["simulators"]["clerk"]["baseUrl"])),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_local_stack_is_reached_with_no_account_of_the_person() {
+        let stack = json!({ "awsEndpoint": "http://127.0.0.1:1", "region": "eu-west-1", "apiUrl": "http://127.0.0.1:1/x",
+            "simulators": {} });
+        let set: std::collections::BTreeMap<_, _> = environment(&stack).into_iter().collect();
+        assert_eq!(set["AWS_ENDPOINT_URL"], "http://127.0.0.1:1");
+        assert_eq!(set["GREENROOM_API_URL"], "http://127.0.0.1:1/x");
+        assert_eq!((&*set["AWS_ACCESS_KEY_ID"], &*set["AWS_CONFIG_FILE"]), ("test", "/dev/null"));
+        assert_eq!(set["GREENROOM_CLERK_SIMULATOR"], "");
+    }
+}

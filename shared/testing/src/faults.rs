@@ -1,0 +1,331 @@
+//! Trouble between an application and AWS: a proxy in front of the table's engine that loses requests, loses answers after
+//! the write took effect, throttles, reports conflicts, stops a process half way and holds a write back while a rival runs.
+//!
+//! It stands in for S3 and SQS too, with just enough of both for the workers: objects and sent messages are kept here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, Uri};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+/// What happens to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It never arrives; the connection breaks.
+    Lost,
+    /// It takes effect; the connection breaks before the answer.
+    AnswerLost,
+    /// It is refused with `ProvisionedThroughputExceededException`.
+    Throttled,
+    /// It is refused because a rival's transaction is under way. Reads are let through.
+    Conflict,
+}
+
+/// A trouble to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trouble {
+    /// What happens.
+    pub fate: Fate,
+    /// Whether it happens to writes only.
+    pub writes_only: bool,
+    /// How many requests of that kind pass before.
+    pub after: u32,
+    /// To how many of them it happens.
+    pub times: u32,
+}
+
+/// A message that was sent to a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The queue's name: the last part of its URL.
+    pub queue: String,
+    /// The body.
+    pub body: String,
+}
+
+#[derive(Default)]
+struct Plan {
+    troubles: VecDeque<Trouble>,
+    /// The process stops at this write; it and everything after it is lost. The flag says whether it takes effect.
+    stops_at: Option<(u32, bool)>,
+    stopped: bool,
+    hold: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
+    /// A seed and how many of a thousand requests meet trouble.
+    seeded: Option<(u64, u64)>,
+    struck: u32,
+    objects: BTreeMap<String, Vec<u8>>,
+    sent: Vec<Sent>,
+}
+
+/// The proxy.
+pub struct Faults {
+    url: String,
+    plan: Arc<Mutex<Plan>>,
+}
+
+#[derive(Clone)]
+struct Wire {
+    http: reqwest::Client,
+    engine: String,
+    plan: Arc<Mutex<Plan>>,
+}
+
+/// A write that is being held back.
+pub struct Held {
+    reached: oneshot::Receiver<()>,
+    go: Option<oneshot::Sender<()>>,
+}
+
+impl Held {
+    /// Waits until a write has arrived and is held.
+    pub async fn reached(&mut self) {
+        // A hold that was taken back is never reached.
+        if (&mut self.reached).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Lets it go on.
+    pub fn release(&mut self) {
+        if let Some(go) = self.go.take() {
+            let _ = go.send(());
+        }
+    }
+}
+
+impl Faults {
+    /// Starts a proxy in front of the engine at this address. Without commands it lets everything pass.
+    pub async fn start(engine: &str) -> Self {
+        let plan = Arc::<Mutex<Plan>>::default();
+        let wire = Wire { http: reqwest::Client::new(), engine: engine.to_owned(), plan: plan.clone() };
+        let router = Router::new().fallback(pass).with_state(wire);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { url, plan }
+    }
+
+    fn plan(&self) -> MutexGuard<'_, Plan> {
+        lock(&self.plan)
+    }
+
+    /// Where the application finds AWS.
+    pub fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Lets trouble come.
+    pub fn strike(&self, trouble: Trouble) {
+        self.plan().troubles.push_back(trouble);
+    }
+
+    /// Stops the process at its write number `write`, counted from 0 and from now on: nothing of it arrives any more.
+    /// `takes_effect` says whether that write still does.
+    pub fn stop_at_write(&self, write: u32, takes_effect: bool) {
+        self.plan().stops_at = Some((write, takes_effect));
+    }
+
+    /// Trouble for so many of a thousand requests, drawn from a seed.
+    pub fn by_seed(&self, seed: u64, per_thousand: u64) {
+        self.plan().seeded = Some((seed, per_thousand));
+    }
+
+    /// Holds the next write back until it is released.
+    pub fn hold_next_write(&self) -> Held {
+        let ((arrived, reached), (go, gone)) = (oneshot::channel(), oneshot::channel());
+        self.plan().hold = Some((arrived, gone));
+        Held { reached, go: Some(go) }
+    }
+
+    /// Ends all trouble. Answers how many requests met some since the last time.
+    pub fn calm(&self) -> u32 {
+        let mut plan = self.plan();
+        plan.troubles.clear();
+        (plan.stops_at, plan.stopped, plan.hold, plan.seeded) = (None, false, None, None);
+        std::mem::take(&mut plan.struck)
+    }
+
+    /// The messages that were sent since the last time, in order.
+    pub fn take_sent(&self) -> Vec<Sent> {
+        std::mem::take(&mut self.plan().sent)
+    }
+
+    /// Puts a file under a path, where it can be fetched from [`Faults::url`].
+    pub fn serve_file(&self, path: &str, body: &[u8]) {
+        self.plan().objects.insert(path.to_owned(), body.to_vec());
+    }
+
+    /// The paths of all objects.
+    pub fn objects(&self) -> Vec<String> {
+        self.plan().objects.keys().cloned().collect()
+    }
+}
+
+fn lock(plan: &Mutex<Plan>) -> MutexGuard<'_, Plan> {
+    plan.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Plan {
+    fn fate_of(&mut self, is_write: bool) -> Option<Fate> {
+        if self.stopped {
+            self.struck += 1;
+            return Some(Fate::Lost);
+        }
+        if is_write && let Some((write, takes_effect)) = self.stops_at {
+            if write == 0 {
+                self.stopped = true;
+                self.struck += 1;
+                return Some(if takes_effect { Fate::AnswerLost } else { Fate::Lost });
+            }
+            self.stops_at = Some((write - 1, takes_effect));
+        }
+        let fate = self.commanded(is_write).or_else(|| self.drawn(is_write))?;
+        self.struck += 1;
+        Some(fate)
+    }
+
+    fn commanded(&mut self, is_write: bool) -> Option<Fate> {
+        let place = self.troubles.iter().position(|t| is_write || !t.writes_only)?;
+        let trouble = &mut self.troubles[place];
+        if trouble.after > 0 {
+            trouble.after -= 1;
+            return None;
+        }
+        let fate = trouble.fate;
+        trouble.times = trouble.times.saturating_sub(1);
+        if trouble.times == 0 {
+            self.troubles.remove(place);
+        }
+        (is_write || fate != Fate::Conflict).then_some(fate)
+    }
+
+    fn drawn(&mut self, is_write: bool) -> Option<Fate> {
+        let (state, per_thousand) = self.seeded.as_mut()?;
+        // xorshift: small, and good enough to spread trouble.
+        *state ^= (*state << 13).max(1);
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        let (chance, kind) = (*state % 1000, (*state >> 32) % 4);
+        if chance >= *per_thousand {
+            return None;
+        }
+        match kind {
+            0 => Some(Fate::Lost),
+            1 => Some(Fate::AnswerLost),
+            2 => Some(Fate::Throttled),
+            _ => is_write.then_some(Fate::Conflict),
+        }
+    }
+}
+
+/// Ends this connection's task without an answer, so that the other side sees a broken connection. No panic is reported.
+fn break_off() -> ! {
+    std::panic::resume_unwind(Box::new("a connection was broken on purpose"))
+}
+
+async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default().to_owned();
+    let operation = target.rsplit('.').next().unwrap_or_default();
+    let is_table = target.starts_with("DynamoDB");
+    let is_file = uri.path().starts_with("/files/");
+    let is_write = !is_file
+        && (matches!(operation, "TransactWriteItems" | "PutItem" | "UpdateItem" | "DeleteItem" | "SendMessageBatch")
+            || matches!(method, Method::PUT | Method::DELETE));
+    let hold = if is_write { lock(&wire.plan).hold.take() } else { None };
+    if let Some((arrived, gone)) = hold {
+        let _ = arrived.send(());
+        let _ = gone.await;
+    }
+    // Links of other services do not go through our process's connection to AWS.
+    let fate = if is_file { None } else { lock(&wire.plan).fate_of(is_write) };
+    match fate {
+        Some(Fate::Lost) => break_off(),
+        Some(Fate::Throttled) if is_table => return refusal("ProvisionedThroughputExceededException", "throttled"),
+        Some(Fate::Conflict) if is_table => return conflict(operation, &body),
+        Some(Fate::Throttled | Fate::Conflict) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(Fate::AnswerLost) | None => {}
+    }
+    let answer = match operation {
+        "SendMessageBatch" => send_messages(&mut lock(&wire.plan), &body),
+        _ if is_table => onward(&wire, &headers, body).await,
+        _ => object(&mut lock(&wire.plan), &method, uri.path(), &body),
+    };
+    if fate == Some(Fate::AnswerLost) {
+        break_off();
+    }
+    answer
+}
+
+async fn onward(wire: &Wire, headers: &HeaderMap, body: Bytes) -> Response {
+    let mut onward = wire.http.post(&wire.engine).body(body);
+    for name in ["x-amz-target", "x-amz-date", "content-type", "authorization"] {
+        if let Some(value) = headers.get(name) {
+            onward = onward.header(name, value.clone());
+        }
+    }
+    let answer = onward.send().await.expect("an answer of the engine");
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    (status, headers, answer.bytes().await.expect("a body")).into_response()
+}
+
+fn amazon_json(status: StatusCode, body: &Value) -> Response {
+    (status, [("content-type", "application/x-amz-json-1.0")], body.to_string()).into_response()
+}
+
+fn refusal(name: &str, message: &str) -> Response {
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{name}");
+    amazon_json(StatusCode::BAD_REQUEST, &json!({ "__type": kind, "message": message }))
+}
+
+fn conflict(operation: &str, body: &[u8]) -> Response {
+    if operation != "TransactWriteItems" {
+        return refusal("TransactionConflictException", "Transaction is ongoing for the item");
+    }
+    let request: Value = serde_json::from_slice(body).unwrap_or_default();
+    let items = request["TransactItems"].as_array().map_or(1, Vec::len);
+    let reasons: Vec<Value> = (0..items)
+        .map(|place| if place == 0 { json!({ "Code": "TransactionConflict" }) } else { json!({ "Code": "None" }) })
+        .collect();
+    let body = json!({
+        "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+        "Message": "Transaction cancelled, please refer cancellation reasons for specific reasons",
+        "CancellationReasons": reasons,
+    });
+    amazon_json(StatusCode::BAD_REQUEST, &body)
+}
+
+fn send_messages(plan: &mut Plan, body: &[u8]) -> Response {
+    let request: Value = serde_json::from_slice(body).expect("a request");
+    let queue = request["QueueUrl"].as_str().and_then(|url| url.rsplit('/').next()).unwrap_or_default().to_owned();
+    let mut successful = Vec::new();
+    for entry in request["Entries"].as_array().expect("entries") {
+        let body = entry["MessageBody"].as_str().expect("a body").to_owned();
+        plan.sent.push(Sent { queue: queue.clone(), body });
+        successful.push(json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "0" }));
+    }
+    amazon_json(StatusCode::OK, &json!({ "Successful": successful, "Failed": [] }))
+}
+
+fn object(plan: &mut Plan, method: &Method, path: &str, body: &[u8]) -> Response {
+    match method.as_str() {
+        "PUT" => {
+            plan.objects.insert(path.to_owned(), body.to_vec());
+            (StatusCode::OK, [("etag", "\"whole\"")]).into_response()
+        }
+        "DELETE" => {
+            plan.objects.remove(path);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        "GET" => match plan.objects.get(path) {
+            Some(body) => (StatusCode::OK, Body::from(body.clone())).into_response(),
+            None => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response(),
+        },
+        _ => StatusCode::NOT_IMPLEMENTED.into_response(),
+    }
+}

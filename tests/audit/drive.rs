@@ -1,0 +1,298 @@
+//! Uses every function once, so that what each may do is seen, with recognisable strings wherever something personal goes,
+//! and provokes refusals and failures, since those are what puts things into logs and error bodies.
+
+use domain::booking::Booking;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use store::{Table, Tx};
+
+use crate::canaries::{CLAIM, EMAIL, NAME, NAMES, NOT_A_TOKEN, SPOKEN, WORDS};
+use crate::stack::{Stack, hour};
+
+const ADMIN: &str = "user_demo_admin";
+
+#[tokio::test]
+#[ignore = "runs after the other tests: cargo xtask test"]
+async fn every_function_is_used_and_everything_personal_is_recognisable() {
+    let stack = Stack::get();
+    let people = People::make(&stack).await;
+    people.look_around(&stack).await;
+    people.talk(&stack).await;
+    people.change_their_minds(&stack).await;
+    people.leave_sessions_to_the_sweep(&stack).await;
+    people.are_refused(&stack).await;
+    people.meet_failing_providers(&stack).await;
+    people.lose_and_leave(&stack).await;
+}
+
+struct People {
+    ivy: String,
+    cara: String,
+}
+
+impl People {
+    async fn make(stack: &Stack) -> Self {
+        let (ivy, cara) = (stack.interviewer("audited").await, stack.candidate("auditor", 400).await);
+        for (person, id) in [(&ivy, "ivy"), (&cara, "cara")] {
+            let user =
+                json!({ "id": person, "firstName": NAMES[0], "lastName": NAMES[1], "email": format!("{id}.{EMAIL}") });
+            stack.control("clerk", "POST", "/simulator/users?wait=true", user).await;
+            let said = json!({ "name": NAME, "email": format!("{id}.{EMAIL}") });
+            stack.call(person, "POST", "/api/user/sync", said).await.expect(200);
+            stack.call(person, "GET", "/api/user/me", Value::Null).await.expect(200);
+        }
+        let profile = json!({ "name": NAME, "title": WORDS, "company": WORDS, "bio": WORDS, "categories": ["backend"],
+            "creditRate": 21 });
+        stack.call(&ivy, "PATCH", "/api/user/me", profile).await.expect(200);
+        Self { ivy, cara }
+    }
+
+    async fn look_around(&self, stack: &Stack) {
+        for path in ["/health", "/api/openapi.json", "/docs"] {
+            stack.send(stack.request("GET", &stack.api(path))).await.expect(200);
+        }
+        let ivy = &self.ivy;
+        for path in [
+            "/api/interviewers?category=backend".to_owned(),
+            format!("/api/interviewers/{ivy}"),
+            format!("/api/interviewers/{ivy}/slots"),
+            "/api/appointments".to_owned(),
+            "/api/wallet".to_owned(),
+            "/api/wallet/transactions".to_owned(),
+        ] {
+            stack.call(&self.cara, "GET", &path, Value::Null).await.expect(200);
+        }
+        stack.call(&self.cara, "POST", "/api/ai/questions", json!({ "interviewerId": ivy })).await.expect(200);
+        let own = stack.call(ivy, "GET", "/api/availability", Value::Null).await.expect(200);
+        assert_eq!(own["items"].as_array().unwrap().len(), 1);
+        let rule = json!({ "kind": "ONE_TIME", "date": &hour(24 * 20)[..10], "startLocal": "09:00", "endLocal": "11:00",
+            "timezone": "UTC", "sessionMinutes": 60 });
+        let wednesday = stack.call(ivy, "POST", "/api/availability", rule).await;
+        // Whether or not it overlaps the other, there is something to take away and to put back.
+        let rule = if wednesday.status == 201 { &wednesday.body } else { &own["items"][0] };
+        let path = format!("/api/availability/{}", rule["availabilityId"].as_str().unwrap());
+        let gone = stack.call(ivy, "DELETE", &path, Value::Null).await;
+        assert!(matches!(gone.status, 200 | 204), "{gone:?}");
+        if wednesday.status != 201 {
+            stack.call(ivy, "POST", "/api/availability", testing::availability_all_day(60)).await.expect(201);
+        }
+        for path in ["/api/admin/verifications", "/api/admin/bookings", &format!("/api/admin/users/{ivy}")] {
+            stack.call(ADMIN, "GET", path, Value::Null).await.expect(200);
+        }
+    }
+
+    /// A session with a transcript that can be recognised, up to its review.
+    async fn talk(&self, stack: &Stack) {
+        let (cara, id) = self.book(stack, 100).await;
+        stack.consent(&id, [&cara, &self.ivy]).await;
+        stack.wait_for_capture(&id, "auto-on").await;
+        stack.play(&id, json!({ "inline": transcript() })).await;
+        stack.feedback(&cara, &id).await;
+        stack
+            .wait("recording", || async {
+                let path = format!("/api/bookings/{id}/recording");
+                let view = stack.call(&cara, "GET", &path, Value::Null).await.expect(200);
+                let url = view["items"].get(0)?["url"].as_str()?.to_owned();
+                let file = stack.request("GET", &url).send().await.unwrap();
+                (file.status().as_u16() == 200).then_some(())
+            })
+            .await;
+        let review = json!({ "rating": 4, "comment": WORDS });
+        stack.call(&cara, "POST", &format!("/api/bookings/{id}/review"), review).await.expect(201);
+
+        // One that is completed by the interviewer, who may do so once both were there long enough.
+        let (_, id) = self.book(stack, 110).await;
+        let start = put_in_the_past(stack, &id, 75, 0).await;
+        stack.play(&id, json!({ "transcript": "strong-system-design-45min", "start": start })).await;
+        let done = stack
+            .wait("completion", || async {
+                let answer = stack.call(&self.ivy, "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await;
+                (answer.status == 200).then_some(answer.body)
+            })
+            .await;
+        assert_eq!(done["status"], "COMPLETED", "{done}");
+
+        // And one whose door is open.
+        let (cara, id) = self.book(stack, 120).await;
+        put_in_the_past(stack, &id, 5, 0).await;
+        let call = stack.call(&cara, "GET", &format!("/api/calls/{id}"), Value::Null).await.expect(200);
+        assert!(call.to_string().contains("eyJ"), "the door gives a token: {call}");
+    }
+
+    async fn change_their_minds(&self, stack: &Stack) {
+        let (cara, id) = self.book(stack, 130).await;
+        let moved = json!({ "startTime": hour(140) });
+        stack.call(&cara, "POST", &format!("/api/bookings/{id}/reschedule"), moved).await.expect(200);
+        let reason = json!({ "reason": WORDS });
+        stack.call(&cara, "POST", &format!("/api/bookings/{id}/cancel"), reason).await.expect(200);
+        let gift = json!({ "amount": 1, "reason": WORDS });
+        let path = format!("/api/admin/users/{cara}/credits");
+        stack.call_with(ADMIN, "POST", &path, gift, Some("audit")).await.expect(200);
+    }
+
+    /// Sessions that are over and not settled; the schedules run after this test.
+    async fn leave_sessions_to_the_sweep(&self, stack: &Stack) {
+        // Nobody came.
+        let (_, id) = self.book(stack, 150).await;
+        put_in_the_past(stack, &id, 60 * 50, 60).await;
+        // Both came, and nobody completed it.
+        let (_, id) = self.book(stack, 151).await;
+        let start = put_in_the_past(stack, &id, 60 * 52, 60).await;
+        stack.play(&id, json!({ "transcript": "strong-system-design-45min", "start": start })).await;
+    }
+
+    async fn are_refused(&self, stack: &Stack) {
+        let claims = json!({ "claims": { "email": EMAIL, "name": NAME, "note": CLAIM } });
+        for flaw in ["expired", "wrong_issuer", "unknown_key", "tampered", "pending", "algorithm_none"] {
+            let mut asked = claims.clone();
+            asked["userId"] = json!(self.cara);
+            asked["flaw"] = json!(flaw);
+            let token = stack.control("clerk", "POST", "/simulator/sessions", asked).await;
+            let request = stack.request("GET", &stack.api("/api/wallet"));
+            stack.send(request.bearer_auth(token["token"].as_str().unwrap())).await.expect(401);
+        }
+        for header in [format!("Bearer {NOT_A_TOKEN}"), format!("Basic {NOT_A_TOKEN}"), NOT_A_TOKEN.to_owned()] {
+            let request = stack.request("GET", &stack.api("/api/wallet")).header("authorization", header);
+            stack.send(request).await.expect(401);
+        }
+
+        let (ivy, cara) = (&self.ivy, &self.cara);
+        let endless = format!("{NAME} ").repeat(500);
+        for (who, method, path, body) in [
+            (cara, "POST", "/api/user/sync", json!({ "name": { "of": NAME } })),
+            (cara, "POST", "/api/user/sync", json!({ "name": [NAME], "email": EMAIL })),
+            (cara, "POST", "/api/user/sync", json!({ "name": endless, "email": format!("{EMAIL} {EMAIL}") })),
+            (cara, "PATCH", "/api/user/me", json!({ "name": endless })),
+            (cara, "PATCH", "/api/user/me", json!({ "yearsExp": NAME })),
+            (cara, "PATCH", "/api/user/me", json!({ "timezone": NAME })),
+            (ivy, "PATCH", "/api/user/me", json!({ "categories": [NAME] })),
+            (cara, "POST", "/api/onboarding", json!({ "role": NAME })),
+            (ivy, "POST", "/api/verification", json!({ "workEmail": format!("{EMAIL}@"), "notes": WORDS })),
+            (ivy, "POST", "/api/verification", json!({ "linkedinUrl": EMAIL, "notes": WORDS.repeat(200) })),
+            (cara, "POST", "/api/bookings", json!({ "interviewerId": EMAIL, "startTime": NAME })),
+            (cara, "POST", "/api/bookings", json!(EMAIL)),
+            (cara, "POST", "/api/ai/questions", json!({ "seniority": endless })),
+            (cara, "POST", "/api/bookings/bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel", json!({ "reason": WORDS })),
+            (cara, "POST", "/api/bookings/bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV/review", json!({ "rating": WORDS })),
+            (cara, "POST", "/api/admin/users/nobody/credits", json!({ "amount": 1, "reason": WORDS })),
+        ] {
+            let answer = stack.call(who, method, path, body).await;
+            assert!((400..500).contains(&answer.status), "{method} {path}: {answer:?}");
+        }
+        // A key that was used for something else.
+        let path = format!("/api/admin/users/{cara}/credits");
+        for (amount, status) in [(1, 200), (2, 422)] {
+            let gift = json!({ "amount": amount, "reason": WORDS });
+            stack.call_with(ADMIN, "POST", &path, gift, Some("audit-key")).await.expect(status);
+        }
+        for query in ["cursor", "limit", "scope", "status", "category", "month"] {
+            for path in ["/api/interviewers", "/api/appointments", "/api/wallet/transactions", "/api/admin/bookings"] {
+                let asked = stack.api(&format!("{path}?{query}={NOT_A_TOKEN}"));
+                let request = stack.request("GET", &asked).bearer_auth(stack.token(cara).await);
+                assert!(stack.send(request).await.status < 500, "{path}?{query}");
+            }
+        }
+        let garbage = format!("{{\"name\": \"{NAME}\", \"email\": \"{EMAIL}\", ");
+        let request = stack.request("POST", &stack.api("/api/user/sync")).bearer_auth(stack.token(cara).await);
+        stack.send(request.header("content-type", "application/json").body(garbage)).await.expect(400);
+
+        // Webhooks that nobody signed, with everything in them that a real one would have.
+        let body = json!({ "type": "user.updated", "data": { "id": cara, "first_name": NAMES[0], "last_name": NAMES[1],
+            "email_addresses": [{ "email_address": EMAIL }] }, "text": SPOKEN });
+        for provider in ["clerk", "stream"] {
+            for signature in ["", NOT_A_TOKEN] {
+                let request = stack.request("POST", &stack.api(&format!("/api/webhooks/{provider}")));
+                let request = request.header("x-signature", signature).header("svix-signature", signature);
+                let request = request.header("svix-id", "msg_audit").header("svix-timestamp", "1700000000");
+                let answer = stack.send(request.body(body.to_string())).await;
+                assert!(matches!(answer.status, 400 | 401), "{answer:?}");
+            }
+        }
+        // And signed ones that make no sense.
+        for broken in
+            [json!({ "type": "user.updated", "data": { "id": 7, "first_name": NAME } }), json!({ "data": EMAIL })]
+        {
+            let answer =
+                stack.send(stack.request("POST", &stack.simulator("clerk", "/simulator/webhooks")).json(&broken)).await;
+            assert!(answer.status < 500, "{answer:?}");
+        }
+    }
+
+    async fn meet_failing_providers(&self, stack: &Stack) {
+        for reply in ["bad_key", "prose", "internal", "wrong_shape", "safety"] {
+            let script = json!({ "responses": [reply, reply, reply, reply], "then": "ok" });
+            stack.control("gemini", "POST", "/simulator/script", script).await;
+            let answer = stack.call(&self.cara, "POST", "/api/ai/questions", json!({ "seniority": WORDS })).await;
+            assert!(matches!(answer.status, 200 | 400 | 429 | 503), "{reply}: {answer:?}");
+        }
+        stack.control("gemini", "POST", "/simulator/script", json!({ "responses": [], "then": "ok" })).await;
+        // The worker that makes the call fails first, and tries again.
+        stack
+            .control("stream", "POST", "/simulator/faults", json!({ "path": "/api/v2", "status": 500, "times": 1 }))
+            .await;
+        self.book(stack, 160).await;
+    }
+
+    /// The interviewer loses the verification, asks again, and deletes the account.
+    async fn lose_and_leave(&self, stack: &Stack) {
+        let path = format!("/api/admin/interviewers/{}/verification", self.ivy);
+        let decision = json!({ "decision": "REJECTED", "reason": WORDS });
+        stack.call(ADMIN, "POST", &path, decision).await.expect(200);
+        let again = json!({ "notes": WORDS, "workEmail": EMAIL, "linkedinUrl": "https://www.linkedin.com/in/audited" });
+        stack.call(&self.ivy, "POST", "/api/verification", again).await.expect(202);
+        stack.call(ADMIN, "POST", &path, json!({ "decision": "VERIFIED" })).await.expect(200);
+        stack.control("clerk", "DELETE", &format!("/simulator/users/{}", self.ivy), Value::Null).await;
+        stack
+            .wait("the deletion", || async {
+                let answer = stack.call(&self.ivy, "POST", "/api/user/sync", json!({ "name": NAME })).await;
+                (answer.code() == "account_deleted").then_some(())
+            })
+            .await;
+    }
+
+    /// A candidate and their booking. Each has one of their own, since nobody may book often.
+    async fn book(&self, stack: &Stack, hours: i64) -> (String, String) {
+        let candidate = stack.candidate(&format!("audit{hours}"), 50).await;
+        let id = stack.book(&candidate, &self.ivy, &hour(hours)).await;
+        stack.wait_for_capture(&id, "available").await;
+        stack.booking(&candidate, &id).await;
+        (candidate, id)
+    }
+}
+
+/// A transcript that is long enough to be judged and that nobody else has.
+fn transcript() -> String {
+    let mut lines = String::new();
+    for n in 0..12 {
+        let from = n * 60_000;
+        let asked = format!("Question number {n}: how would you approach this part of the design?");
+        let answered = format!("For part {n}: {SPOKEN}, because the numbers {n} and {from} ask for it.");
+        for (speaker, text, at, to) in [("interviewer", asked, 0, 8_000), ("interviewee", answered, 9_000, 40_000)] {
+            let line = json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from + at, "stop_ts": from + to });
+            lines += &format!("{line}\n");
+        }
+    }
+    lines
+}
+
+/// The stack lives by the real clock, so a session that has begun is one whose booking says so: it begins `minutes` ago, and
+/// the sweep looks at it `due` minutes ago (never, where 0). Says when it begins.
+async fn put_in_the_past(stack: &Stack, booking: &str, minutes: i64, due: i64) -> String {
+    let table = Table::new(kit::aws::Aws::at(stack.ready("awsEndpoint")).dynamodb(), stack.ready("tableName"));
+    #[expect(clippy::disallowed_methods, reason = "the stack lives by the real clock")]
+    let now = Timestamp::now();
+    let id = booking.parse().unwrap();
+    loop {
+        let before = store::booking::get(&table, id).await.unwrap().unwrap();
+        let start = now - SignedDuration::from_mins(minutes);
+        let end = start + (before.end_time - before.start_time);
+        let due_at = if due > 0 { now - SignedDuration::from_mins(due) } else { before.due_at };
+        let after = Booking { start_time: start, end_time: end, due_at, ..before.clone() };
+        let mut tx = Tx::new();
+        store::booking::replace(&mut tx, &before, &after).unwrap();
+        // A worker may have written it since.
+        if tx.commit(&table).await.is_ok() {
+            return start.to_string();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Nothing personal and nothing secret is in a log line or an error body of the whole run (architecture.md, I9).
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::{canaries, seen, template};
+
+/// Spoken lines shorter than this are said by chance.
+const LONG_ENOUGH: usize = 24;
+
+/// What must appear nowhere, with what it is.
+fn forbidden() -> Vec<(&'static str, String)> {
+    let mut forbidden: Vec<(&str, String)> =
+        canaries::ALL.iter().map(|canary| ("a canary", (*canary).to_owned())).collect();
+    // Every session, call and server token begins so, since their header is a JSON object.
+    forbidden.push(("a token", "eyJ".to_owned()));
+    forbidden.push(("a signed link", "X-Amz-Signature".to_owned()));
+    forbidden.push(("an authorization", "Bearer ".to_owned()));
+    // The people of all tests and of the demo data have addresses and last names like these.
+    forbidden.push(("an e-mail address", "@example.test".to_owned()));
+    forbidden.push(("an e-mail address", "@demo.greenroom.test".to_owned()));
+    forbidden.push(("a name", " Tester".to_owned()));
+    for (what, secret) in secrets() {
+        forbidden.push((what, secret));
+    }
+    for line in spoken() {
+        forbidden.push(("something said", line));
+    }
+    forbidden
+}
+
+/// The values in the simulators' own files that the product is given as secrets, and the keys of the session tokens.
+fn secrets() -> Vec<(&'static str, String)> {
+    let folder = seen::folder().join("simulators");
+    let read = |name: &str| -> Value {
+        let text = fs::read_to_string(folder.join(name)).expect("the simulators keep their secrets here");
+        serde_json::from_str(&text).unwrap()
+    };
+    let (clerk, stream, gemini) = (read("clerk.json"), read("stream.json"), read("gemini.json"));
+    let text = |value: &Value| value.as_str().expect("a secret").to_owned();
+    let mut secrets = vec![
+        ("Clerk's secret key", text(&clerk["secretKey"])),
+        ("Clerk's webhook secret", text(&clerk["webhookSecret"])),
+        ("Stream's secret", text(&stream["api_secret"])),
+        ("Gemini's key", text(&gemini["api_key"])),
+    ];
+    let secret = text(&clerk["webhookSecret"]);
+    secrets.push(("Clerk's webhook secret", secret.trim_start_matches("whsec_").to_owned()));
+    secrets
+}
+
+/// What is said in the transcripts that the tests play.
+fn spoken() -> BTreeSet<String> {
+    let folder = template::root().join("infra/simulators/transcripts");
+    let mut lines = BTreeSet::from(["I would first measure the load, then pick a queue".to_owned()]);
+    for file in fs::read_dir(folder).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        for line in text.lines() {
+            let line: Value = serde_json::from_str(line).unwrap();
+            lines.extend(line["text"].as_str().filter(|t| t.len() >= LONG_ENOUGH).map(str::to_owned));
+        }
+    }
+    assert!(lines.len() > 100, "the transcripts hold only {} lines", lines.len());
+    lines
+}
+
+/// What of `forbidden` is in `text`, which may be JSON in JSON.
+fn found<'a>(text: &str, forbidden: &'a [(&'static str, String)]) -> Vec<&'a (&'static str, String)> {
+    let plain = text.replace("\\\"", "\"");
+    forbidden.iter().filter(|(_, secret)| text.contains(secret) || plain.contains(secret)).collect()
+}
+
+fn assert_clean(where_: &str, entries: &[Value], text_of: impl Fn(&Value) -> String) {
+    let forbidden = forbidden();
+    let leaks: Vec<String> = entries
+        .iter()
+        .flat_map(|entry| {
+            found(&text_of(entry), &forbidden).into_iter().map(move |(what, _)| format!("{what}: {entry}"))
+        })
+        .collect();
+    assert!(leaks.is_empty(), "{} leaks in {where_}:\n{}", leaks.len(), leaks[..leaks.len().min(20)].join("\n"));
+}
+
+#[test]
+#[ignore = "runs after the other tests: cargo xtask test"]
+fn no_log_line_holds_anything_personal_or_secret() {
+    let lines = seen::lines("logs");
+    let functions: BTreeSet<&str> = lines.iter().filter_map(|l| l["function"].as_str()).collect();
+    println!("{} log lines of {} functions", lines.len(), functions.len());
+    assert!(functions.len() > 30, "hardly anybody logged: {functions:?}");
+    assert_clean("the logs", &lines, |entry| entry["line"].as_str().unwrap().to_owned());
+}
+
+#[test]
+#[ignore = "runs after the other tests: cargo xtask test"]
+fn no_error_body_holds_anything_personal_or_secret() {
+    let errors = seen::lines("errors");
+    let statuses: BTreeSet<u64> = errors.iter().filter_map(|e| e["status"].as_u64()).collect();
+    println!("{} error bodies, of {statuses:?}", errors.len());
+    for status in [400, 401, 403, 404, 409, 422, 503] {
+        assert!(statuses.contains(&status), "nothing was answered {status}, so nothing is known of such bodies");
+    }
+    assert_clean("error bodies", &errors, |entry| entry["body"].as_str().unwrap().to_owned());
+}

@@ -1,0 +1,72 @@
+//! What operators rely on: each alarm has an entry in the runbook, and what the workflows install is what is tested here.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::template::{resources, root};
+
+fn runbook() -> String {
+    fs::read_to_string(root().join("infra/RUNBOOK.md")).unwrap()
+}
+
+fn alarms() -> Vec<(String, String)> {
+    resources().into_iter().filter(|(_, block)| block.contains("Type: AWS::CloudWatch::Alarm")).collect()
+}
+
+#[test]
+fn each_alarm_has_an_entry_that_says_who_suffers_how_to_look_and_how_to_mend() {
+    let text = runbook();
+    let alarms: BTreeSet<String> = alarms().into_iter().map(|(name, _)| name).collect();
+    assert!(alarms.len() > 10, "{alarms:?}");
+    let entries: Vec<(&str, &str)> = text.split("\n## ").skip(1).filter_map(|entry| entry.split_once('\n')).collect();
+    let described: BTreeSet<String> = entries.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(described, alarms);
+    for (name, entry) in entries {
+        for part in ["**Users:**", "**Look:**", "**Mend:**"] {
+            assert!(entry.contains(part), "{name} has no {part}");
+        }
+    }
+}
+
+#[test]
+fn an_alarm_names_its_entry_tells_somebody_and_is_on_the_dashboard() {
+    let dashboard = resources().into_iter().find(|(name, _)| name == "Dashboard").unwrap().1;
+    for (name, block) in alarms() {
+        assert!(block.contains(&format!("infra/RUNBOOK.md, {name}\n")), "{name}");
+        assert!(block.contains("AlarmActions: !If [HasAlarmEmail, [!Ref AlarmTopic]"), "{name} tells nobody");
+        assert!(dashboard.contains(&format!("${{{name}.Arn}}")), "{name} is not on the dashboard");
+    }
+}
+
+#[test]
+fn each_metric_of_ours_that_an_alarm_watches_is_counted_somewhere() {
+    let telemetry = fs::read_to_string(root().join("shared/kit/src/telemetry.rs")).unwrap();
+    for (name, block) in alarms().into_iter().filter(|(_, block)| block.contains("Namespace: Greenroom\n")) {
+        let metric = block.split("MetricName: ").nth(1).unwrap().lines().next().unwrap();
+        let filtered = resources().iter().any(|(_, b)| b.contains("MetricFilter") && b.contains(metric));
+        assert!(
+            filtered || telemetry.contains(&format!("\"{metric}\"")),
+            "{name} waits for {metric}, which nobody counts"
+        );
+    }
+}
+
+#[test]
+fn alarms_that_take_a_deployment_back_do_not_depend_on_the_api() {
+    let template = crate::template::text();
+    let list = template.split("      Alarms: [").nth(1).unwrap().split(']').next().unwrap();
+    for alarm in list.split(", ").map(|reference| reference.trim_start_matches("!Ref ")) {
+        let (_, block) = resources().into_iter().find(|(name, _)| name == alarm).expect(alarm);
+        assert!(!block.contains("HttpApi") && !block.contains("Function\n"), "{alarm} would close a circle");
+    }
+}
+
+#[test]
+fn the_workflows_install_the_versions_that_are_pinned_here() {
+    let workflow = fs::read_to_string(root().join(".github/workflows/deploy-stage.yml")).unwrap();
+    for (list, package) in [("requirements.txt", "boto3"), ("requirements-check.txt", "aws-sam-cli")] {
+        let pins = fs::read_to_string(root().join("infra/local").join(list)).unwrap();
+        let pin = pins.lines().find(|line| line.starts_with(&format!("{package}=="))).unwrap();
+        assert!(workflow.contains(pin), "the workflow does not install {pin}");
+    }
+}

@@ -1,0 +1,270 @@
+//! The invariants, checked on what is stored and on nothing else (architecture: I1 to I4), and the stored state against the
+//! model.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::model::{Booking, Model};
+use crate::stage::{Stage, second};
+
+type Check = Result<(), String>;
+
+macro_rules! demand {
+    ($held:expr, $($why:tt)+) => {
+        if !$held {
+            return Err(format!($($why)+));
+        }
+    };
+}
+
+/// A stored booking in the form in which the model shows its own.
+pub fn shown(item: &Value) -> Value {
+    let word = |party: &str| item["consents"][party]["record"].as_bool();
+    let is_scheduled = item["status"] == "SCHEDULED";
+    json!({
+        "id": item["bookingId"], "candidate": item["intervieweeId"], "interviewer": item["interviewerId"],
+        "start": second(&item["startTime"]), "end": second(&item["endTime"]), "price": item["creditsCharged"],
+        "status": item["status"], "by": item["cancellation"]["by"], "reason": item["settlement"]["reason"],
+        "clicked": item["completionRequestedAt"].is_string(), "consents": [word("interviewee"), word("interviewer")],
+        "recording": item["hasRecording"], "feedback": item["feedback"], "moves": item["reschedules"],
+        "due": is_scheduled.then(|| second(&item["dueAt"])),
+    })
+}
+
+/// The table, sorted by what its items are.
+#[derive(Default)]
+struct Books {
+    wallets: BTreeMap<String, Value>,
+    transfers: BTreeMap<String, Value>,
+    lines: Vec<(String, Value)>,
+    bookings: BTreeMap<String, Value>,
+    /// By person: the quarter-hours that are taken, counted from 1970.
+    calendars: BTreeMap<String, BTreeSet<i64>>,
+    due: BTreeSet<(String, String)>,
+    rows: BTreeSet<String>,
+}
+
+impl Books {
+    fn read(items: Vec<Value>) -> Self {
+        let mut books = Self::default();
+        for item in items {
+            let (pk, sk) = (item["pk"].as_str().unwrap().to_owned(), item["sk"].as_str().unwrap().to_owned());
+            let (kind, id) = pk.split_once('#').unwrap_or((&pk, ""));
+            match (kind, sk.as_str()) {
+                ("USER", "WALLET#CREDIT") => drop(books.wallets.insert(id.to_owned(), item)),
+                ("USER", sk) if sk.starts_with("TX#") => books.lines.push((id.to_owned(), item)),
+                ("TRANSFER", _) => drop(books.transfers.insert(id.to_owned(), item)),
+                ("BOOKING", "BOOKING") => drop(books.bookings.insert(id.to_owned(), item)),
+                ("CAL", sk) => {
+                    let day: jiff::civil::Date = sk.trim_start_matches("DAY#").parse().unwrap();
+                    let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
+                    let taken = u128::from_str_radix(item["taken"].as_str().unwrap(), 16).unwrap();
+                    let quarters = (0..96).filter(|q| taken >> (95 - q) & 1 == 1).map(|q| midnight / 900 + q);
+                    books.calendars.entry(id.to_owned()).or_default().extend(quarters);
+                }
+                ("DUE", sk) => drop(books.due.insert((id.to_owned(), sk.to_owned()))),
+                ("BOOKINGS", sk) => drop(books.rows.insert(sk.to_owned())),
+                _ => {}
+            }
+        }
+        books
+    }
+
+    /// I1 and I2: balances are what the transfers alone add up to, no more is there than was issued, nothing is below zero.
+    fn money(&self) -> Check {
+        let mut accounts: BTreeMap<String, i64> = BTreeMap::new();
+        for (id, transfer) in &self.transfers {
+            let amount = transfer["amount"].as_i64().ok_or_else(|| format!("{id} has no whole amount"))?;
+            demand!(amount > 0, "{id} moves {amount}");
+            *accounts.entry(transfer["from"].as_str().unwrap().to_owned()).or_default() -= amount;
+            *accounts.entry(transfer["to"].as_str().unwrap().to_owned()).or_default() += amount;
+        }
+        let mut lines: BTreeMap<String, i64> = BTreeMap::new();
+        for (user, line) in &self.lines {
+            let account = format!("user/{user}/{}", line["balance"].as_str().unwrap());
+            *lines.entry(account).or_default() += line["amount"].as_i64().unwrap();
+        }
+        let mut total = 0;
+        for (user, wallet) in &self.wallets {
+            for balance in ["available", "held", "earned"] {
+                let stored = wallet[balance].as_i64().ok_or_else(|| format!("{user} {balance}: {wallet}"))?;
+                let account = format!("user/{user}/{balance}");
+                let moved = accounts.remove(&account).unwrap_or_default();
+                let told = lines.remove(&account).unwrap_or_default();
+                demand!(stored >= 0, "I2: {account} is {stored}");
+                demand!(stored == moved, "I1: {account} is {stored}, its transfers add up to {moved}");
+                demand!(stored == told, "I1: {account} is {stored}, its statement adds up to {told}");
+                total += stored;
+            }
+        }
+        let issued = -accounts.remove("platform/issued").unwrap_or_default();
+        demand!(total == issued, "I1: users have {total}, {issued} were issued");
+        accounts.retain(|_, sum| *sum != 0);
+        demand!(accounts.is_empty(), "I1: transfers of accounts that no wallet shows: {accounts:?}");
+        demand!(lines.is_empty(), "I1: statement lines without a wallet: {lines:?}");
+        Ok(())
+    }
+
+    /// I3: one hold per booking, and one settlement of the right kind once it is settled.
+    fn holds(&self) -> Check {
+        for (id, booking) in &self.bookings {
+            let hold = self.transfers.get(&format!("hold:{id}")).ok_or_else(|| format!("I3: {id} has no hold"))?;
+            demand!(hold["amount"] == booking["creditsCharged"], "I3: the hold of {id} is {hold}");
+            let settled = self.transfers.get(&format!("settle:{id}"));
+            let kind = settled.map_or(&Value::Null, |t| &t["kind"]);
+            let wanted = match booking["status"].as_str() {
+                Some("COMPLETED") => json!("BOOKING_CAPTURE"),
+                Some("CANCELLED") => json!("BOOKING_RELEASE"),
+                _ => Value::Null,
+            };
+            demand!(*kind == wanted, "I3: {id} is {} and was settled by {kind}", booking["status"]);
+            let amount = settled.map_or(&booking["creditsCharged"], |t| &t["amount"]);
+            demand!(*amount == booking["creditsCharged"], "I3: {id} was settled with {amount}");
+            demand!(self.rows.contains(id), "{id} is not in the list of all bookings");
+        }
+        for (id, transfer) in &self.transfers {
+            let booking = id.strip_prefix("hold:").or_else(|| id.strip_prefix("settle:"));
+            let exists = booking.is_none_or(|booking| self.bookings.contains_key(booking));
+            demand!(exists, "I3: {transfer} is of no booking");
+        }
+        demand!(self.rows.len() == self.bookings.len(), "the list of all bookings has others");
+        Ok(())
+    }
+
+    /// I4: nobody is in two places, and calendars are exactly what the bookings take; what is due is what is scheduled.
+    fn times(&self) -> Check {
+        let mut taken: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        let mut due = BTreeSet::new();
+        for (id, booking) in &self.bookings {
+            if booking["status"] == "SCHEDULED" {
+                let hour: String = booking["dueAt"].as_str().unwrap().chars().take(13).collect();
+                due.insert((hour, id.clone()));
+            }
+            if booking["status"] == "CANCELLED" {
+                continue;
+            }
+            for party in ["intervieweeId", "interviewerId"] {
+                let person = booking[party].as_str().unwrap();
+                let quarters = taken.entry(person.to_owned()).or_default();
+                for quarter in second(&booking["startTime"]) / 900..second(&booking["endTime"]) / 900 {
+                    demand!(quarters.insert(quarter), "I4: {person} has two bookings at once, one of them {id}");
+                }
+            }
+        }
+        let mut calendars = self.calendars.clone();
+        calendars.retain(|_, quarters| !quarters.is_empty());
+        demand!(calendars == taken, "I4: calendars {calendars:?} are not what bookings take: {taken:?}");
+        demand!(self.due == due, "due rows {:?}, scheduled are {due:?}", self.due);
+        Ok(())
+    }
+
+    fn agree(&self, model: &Model) -> Check {
+        for (id, booking) in &model.bookings {
+            let stored = self.bookings.get(id).ok_or_else(|| format!("{id} is not stored"))?;
+            same(booking, stored)?;
+        }
+        for id in self.bookings.keys() {
+            demand!(model.bookings.contains_key(id), "{id} is stored and was never acknowledged");
+        }
+        for person in model.candidates.iter().chain(model.offers.keys()) {
+            let wallet = self.wallets.get(person).cloned().unwrap_or_default();
+            let number = |name: &str| wallet[name].as_i64().unwrap_or(0);
+            let (stored, predicted) = ((number("available"), number("held"), number("earned")), model.balances(person));
+            demand!(stored == predicted, "{person} has {stored:?}, predicted are {predicted:?}");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a stored booking is what the model says.
+pub fn same(booking: &Booking, stored: &Value) -> Check {
+    let (predicted, stored) = (booking.shown(), shown(stored));
+    demand!(
+        predicted == stored,
+        "booking {}\n  predicted {predicted}\n  stored    {stored}\n  {booking:?}",
+        booking.id
+    );
+    Ok(())
+}
+
+/// Checks everything.
+pub async fn audit(stage: &Stage, model: &Model) -> Check {
+    check(stage.items().await, model)
+}
+
+/// Checks these items.
+pub fn check(items: Vec<Value>, model: &Model) -> Check {
+    let books = Books::read(items);
+    books.money()?;
+    books.holds()?;
+    books.times()?;
+    books.agree(model)
+}
+
+/// What is wrong with a table in which one thing was changed; each change is named with what must be found.
+pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
+    let starts = |item: &Value, pk: &str, sk: &str| {
+        item["pk"].as_str().unwrap().starts_with(pk) && item["sk"].as_str().unwrap().starts_with(sk)
+    };
+    let place = |fits: &dyn Fn(&Value) -> bool| items.iter().position(fits).expect("there is such an item");
+    let changed = |place: usize, change: &dyn Fn(&mut Value)| {
+        let mut items = items.to_vec();
+        change(&mut items[place]);
+        items
+    };
+    let without = |place: usize| {
+        let mut items = items.to_vec();
+        items.swap_remove(place);
+        items
+    };
+    let wallet = place(&|i| starts(i, "USER#cara", "WALLET#"));
+    let line = place(&|i| starts(i, "USER#cara", "TX#"));
+    let completed = place(&|i| starts(i, "BOOKING#", "BOOKING") && i["status"] == "COMPLETED");
+    let cancelled = place(&|i| starts(i, "BOOKING#", "BOOKING") && i["status"] == "CANCELLED");
+    let (id, gone) = (items[completed]["bookingId"].clone(), items[cancelled].clone());
+    let transfer = |cause: &str, id: &Value| {
+        let key = format!("TRANSFER#{cause}:{}", id.as_str().unwrap());
+        place(&|i| i["pk"] == key.as_str())
+    };
+    let day = place(&|i| starts(i, "CAL#", "DAY#") && i["taken"].as_str().unwrap().contains(|c| c != '0'));
+    let double = place(&|i| {
+        let same = i["interviewerId"] == items[completed]["interviewerId"];
+        same && starts(i, "BOOKING#", "BOOKING") && i["status"] != "CANCELLED" && i["bookingId"] != id
+    });
+    let (start, end) = (items[completed]["startTime"].clone(), items[completed]["endTime"].clone());
+    vec![
+        (
+            "a balance without a transfer",
+            "I1",
+            changed(wallet, &|i| i["available"] = json!(i["available"].as_i64().unwrap() + 1)),
+        ),
+        ("a balance below zero", "I2", changed(wallet, &|i| i["available"] = json!(-1))),
+        ("a lost statement line", "I1", without(line)),
+        ("a lost hold", "I", without(transfer("hold", &id))),
+        ("a lost settlement", "I", without(transfer("settle", &id))),
+        (
+            "a settlement of the other kind",
+            "I3",
+            changed(transfer("settle", &gone["bookingId"]), &|i| i["kind"] = json!("BOOKING_CAPTURE")),
+        ),
+        (
+            "another amount",
+            "I",
+            changed(transfer("settle", &id), &|i| i["amount"] = json!(i["amount"].as_i64().unwrap() + 1)),
+        ),
+        ("a calendar that forgets", "I4", changed(day, &|i| i["taken"] = json!("000000000000000000000000"))),
+        ("a double booking", "I4", changed(double, &|i| (i["startTime"], i["endTime"]) = (start.clone(), end.clone()))),
+        ("a booking that is due although it is settled", "due rows", {
+            let mut items = items.to_vec();
+            items.push(json!({ "pk": "DUE#2026-11-20T10", "sk": id }));
+            items
+        }),
+        ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),
+        ("a booking nobody made", "I3", {
+            let mut items = items.to_vec();
+            items.push(json!({ "pk": "TRANSFER#hold:bkg_0", "sk": "TRANSFER", "amount": 1, "from": "user/eve/available", "to": "user/eve/available" }));
+            items
+        }),
+    ]
+}

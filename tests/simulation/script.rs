@@ -1,0 +1,154 @@
+//! What Stream will tell of a call: facts that fit together, as signed webhooks that may come in any order, any number of
+//! times, or never.
+
+use serde_json::{Value, json};
+
+use crate::model::{Booking, CANDIDATE, Fact, HOUR, INTERVIEWER, MINUTE};
+use crate::random::Random;
+use crate::stage::{Stage, instant};
+
+/// One webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub booking: String,
+    pub body: String,
+    pub fact: Fact,
+}
+
+struct Writer<'a> {
+    booking: &'a Booking,
+    events: Vec<Event>,
+}
+
+impl Writer<'_> {
+    fn tell(&mut self, kind: &str, at: i64, more: Value, fact: Fact) {
+        let id = &self.booking.id;
+        let mut body = json!({ "type": kind, "created_at": instant(at), "call_cid": format!("default:{id}") });
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.events.push(Event { booking: id.clone(), body: body.to_string(), fact });
+    }
+
+    fn stay(&mut self, random: &mut Random, session: u8, side: usize, connection: u8, from: i64, to: i64) {
+        let user = [&self.booking.candidate, &self.booking.interviewer][side];
+        let mut participant = json!({ "user": { "id": user }, "user_session_id": format!("{user}-{connection}"),
+            "role": "user", "joined_at": instant(from) });
+        let id = format!("session-{session}");
+        let joined = json!({ "session_id": id, "participant": participant });
+        self.tell(
+            "call.session_participant_joined",
+            from,
+            joined,
+            Fact::Joined { session, side, connection, at: from },
+        );
+        // Some leaves do not say when it began.
+        let told = (!random.percent(10)).then_some(from);
+        if told.is_none() {
+            participant.as_object_mut().unwrap().remove("joined_at");
+        }
+        let left = json!({ "session_id": id, "participant": participant, "duration_seconds": to - from });
+        let fact = Fact::Left { session, side, connection, joined: told, at: to };
+        self.tell("call.session_participant_left", to, left, fact);
+    }
+
+    fn session(&mut self, session: u8, from: i64, to: i64) {
+        let id = json!({ "session_id": format!("session-{session}") });
+        self.tell("call.session_started", from, id.clone(), Fact::SessionStarted { session });
+        self.tell("call.session_ended", to, id, Fact::SessionEnded { session, at: to });
+    }
+
+    fn file(&mut self, stage: &Stage, kind: &str, member: &str, filename: &str, body: &[u8]) {
+        let path = format!("/files/{}/{filename}", self.booking.id);
+        stage.faults.serve_file(&path, body);
+        let (from, to) = (self.booking.start + 20, self.booking.end - 20);
+        let file = json!({ "filename": filename, "url": format!("{}{path}", stage.faults.url()),
+            "session_id": "session-1", "start_time": instant(from), "end_time": instant(to) });
+        self.tell(kind, to + 60, json!({ member: file }), Fact::Other);
+    }
+}
+
+/// Everything that will be told of a booking's call.
+pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Event> {
+    let mut writer = Writer { booking, events: Vec::new() };
+    let (start, end) = (booking.start, booking.end);
+    let early = start + random.between(-8, 3) * MINUTE;
+    let late = early + random.between(1, 6) * MINUTE;
+    let long = end - random.between(0, 8) * MINUTE;
+    let mut sides: Vec<(u8, usize, u8, i64, i64)> = match random.below(9) {
+        0 => Vec::new(),
+        1 | 2 => vec![(1, INTERVIEWER, 1, early, long), (1, CANDIDATE, 1, late, long)],
+        // Exactly five minutes, or one second less, or less than that.
+        3 => {
+            let together = random.pick(&[5 * MINUTE, 5 * MINUTE - 1, 3 * MINUTE]);
+            vec![(1, INTERVIEWER, 1, early, long), (1, CANDIDATE, 1, late, late + together)]
+        }
+        4 => vec![(1, CANDIDATE, 1, early, long)],
+        5 => {
+            let waited = random.pick(&[10 * MINUTE, 10 * MINUTE - 1, 20 * MINUTE, 4 * MINUTE]);
+            vec![(1, INTERVIEWER, 1, start, start + waited)]
+        }
+        6 => vec![(1, CANDIDATE, 1, early, late), (2, INTERVIEWER, 1, long - 90, long)],
+        7 => vec![
+            (1, INTERVIEWER, 1, early, late),
+            (2, INTERVIEWER, 2, late + MINUTE, long),
+            (2, CANDIDATE, 1, long - 7 * MINUTE, long - random.pick(&[2, 3]) * MINUTE),
+        ],
+        // One party twice at once, from two devices.
+        _ => vec![(1, INTERVIEWER, 1, early, late), (1, INTERVIEWER, 2, early, late), (1, CANDIDATE, 1, late, long)],
+    };
+    sides.retain(|stay| stay.3 < stay.4);
+    for (session, side, connection, from, to) in &sides {
+        writer.stay(random, *session, *side, *connection, *from, *to);
+    }
+    for session in [1, 2] {
+        let ends = sides.iter().filter(|s| s.0 == session);
+        if let (Some(from), Some(to)) = (ends.clone().map(|s| s.3).min(), ends.map(|s| s.4).max()) {
+            writer.session(session, from, to + 30);
+        }
+    }
+    if sides.len() > 1 {
+        writer.tell("call.recording_started", start + 20, json!({ "egress_id": "e1" }), Fact::Other);
+        writer.tell("call.recording_stopped", end, json!({ "egress_id": "e1" }), Fact::Other);
+        writer.file(stage, "call.recording_ready", "call_recording", "recording.mp4", b"video");
+        let is_rich = random.percent(35);
+        let (name, text) = if is_rich { ("rich.jsonl", rich(booking)) } else { ("thin.jsonl", thin(booking)) };
+        writer.file(stage, "call.transcription_ready", "call_transcription", name, text.as_bytes());
+    }
+    if random.percent(30) {
+        writer.tell("call.transcription_failed", end + 90, json!({ "error": "no speech" }), Fact::Other);
+    }
+    writer.tell("call.ended", end + HOUR, json!({}), Fact::Other);
+    // What Stream never delivers.
+    writer.events.retain(|_| !random.percent(8));
+    writer.events
+}
+
+fn line(speaker: &str, text: &str, from: usize, to: usize) -> String {
+    json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from, "stop_ts": to }).to_string() + "\n"
+}
+
+fn thin(booking: &Booking) -> String {
+    line(&booking.interviewer, "Can you hear me?", 0, 2000)
+        + &line(&booking.candidate, "Hardly, I am sorry.", 3000, 5000)
+}
+
+fn rich(booking: &Booking) -> String {
+    let asked = "How would you make sure that nothing is lost when a worker crashes half way?";
+    let answered = [
+        "I would write every order and its outbox row in one transaction, because then either both of them exist or \
+         neither of them does, and no reader ever sees one half.",
+        "A worker takes a message, does the work and deletes the message afterwards, so that a crash in between only \
+         means that the work is done twice, which has to be harmless.",
+        "Before I touch the code I would measure the latency at the ninety ninth percentile and the number of requests \
+         per second, for example over a whole week.",
+        "I would look at the plan of the query first, compare the estimated rows with the real ones, and then decide \
+         whether an index or another shape of the data is the better trade-off.",
+        "Next time I would ask more questions at the beginning, since the requirements changed twice while we were \
+         already building the wrong thing.",
+    ];
+    let turns = answered.iter().enumerate().map(|(turn, answer)| {
+        let from = turn * 60_000;
+        line(&booking.interviewer, asked, from, from + 6_000)
+            + &line(&booking.candidate, answer, from + 8_000, from + 40_000)
+    });
+    turns.collect()
+}

@@ -1,0 +1,218 @@
+//! The application under test with everything it talks to, in process: a table behind [`Faults`], Stream, Gemini, a bucket,
+//! queues, and people.
+
+use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
+use axum::Router;
+use jiff::{SignedDuration, Timestamp};
+use kit::App;
+use kit::aws::Aws;
+use kit::worker::Delivery;
+use serde_json::{Value, json};
+use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
+use store::Table;
+use store::outbox::Message;
+use testing::{Answer, Faults, Options, TABLE, World};
+
+pub const ADMIN: &str = "user_admin";
+pub const STREAM_SECRET: &str = "stream-test-secret";
+const CLERK_SECRET: &str = "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=";
+
+pub struct Stage {
+    pub world: World,
+    pub app: App,
+    pub faults: Faults,
+    pub stream: Stream,
+    pub gemini: Gemini,
+    router: Router,
+    control: reqwest::Client,
+    engine: aws_sdk_dynamodb::Client,
+}
+
+/// A message in a queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Queued {
+    pub queue: String,
+    pub message: Message,
+    pub receives: u32,
+}
+
+impl Stage {
+    pub async fn new(seed: u64) -> Self {
+        let (api_key, api_secret) = (Some("key_test".to_owned()), Some(STREAM_SECRET.to_owned()));
+        let stream = StreamOptions { api_key, api_secret, gzip: false, ..StreamOptions::default() };
+        let stream = Stream::start(stream).await.unwrap();
+        let api_key = Some("gemini-test-key".to_owned());
+        let gemini = Gemini::start(GeminiOptions { api_key, ..GeminiOptions::default() }).await.unwrap();
+        let options =
+            Options { stream_base_url: stream.base_url(), gemini_base_url: gemini.base_url(), ..Options::default() };
+        let world = World::with(&[], options).await;
+        let faults = Faults::start(&world.endpoint).await;
+        let mut config = (*world.app.config).clone();
+        config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{}/{name}", faults.url())));
+        let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
+        let aws = Aws::at(&faults.url());
+        let mut app = App::assemble(config, aws.clone(), world.app.secrets.clone(), clock, ids).unwrap();
+        // The SDK tries as often as in production, only sooner; what it may spend on that is this world's alone.
+        let retries =
+            RetryConfig::standard().with_max_attempts(3).with_initial_backoff(std::time::Duration::from_millis(1));
+        let client = aws.dynamodb();
+        let client = client.config().to_builder().retry_config(retries);
+        let client = client.retry_partition(RetryPartition::new(format!("world-{seed}"))).build();
+        app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
+        let router = kit::route::router(&crate::routes(), app.clone());
+        let engine = Aws::at(&world.endpoint).dynamodb();
+        #[expect(clippy::disallowed_methods, reason = "local addresses only; the defaults will do")]
+        let control = reqwest::Client::new();
+        Self { world, app, faults, stream, gemini, router, control, engine }
+    }
+
+    pub fn now(&self) -> i64 {
+        self.app.now().as_second()
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.app.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// Sends a request as the gateway hands it over.
+    pub async fn send(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let headers: serde_json::Map<String, Value> =
+            headers.iter().map(|(n, v)| ((*n).to_owned(), json!(v))).collect();
+        let event = json!({
+            "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
+            "headers": headers, "isBase64Encoded": false, "body": if body.is_empty() { None } else { Some(body) },
+            "requestContext": {
+                "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
+                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
+                    "userAgent": "tests" },
+                "requestId": "request-1", "routeKey": format!("{method} {path}"), "stage": "$default",
+                "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
+            },
+        });
+        let answer = kit::gateway::respond(self.router.clone(), event).await;
+        let mut headers = axum::http::HeaderMap::new();
+        for (name, value) in answer["headers"].as_object().unwrap() {
+            headers.insert(name.parse::<axum::http::HeaderName>().unwrap(), value.as_str().unwrap().parse().unwrap());
+        }
+        let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or(Value::Null);
+        Answer { status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap(), headers, body }
+    }
+
+    /// A person asks, under an idempotency key or without.
+    pub async fn call(&self, who: &str, method: &str, path: &str, body: &str, key: Option<&str>) -> Answer {
+        let authorization = format!("Bearer {}", self.world.token(who));
+        let mut headers = vec![("authorization", authorization.as_str()), ("content-type", "application/json")];
+        headers.extend(key.map(|key| ("idempotency-key", key)));
+        self.send(method, path, body, &headers).await
+    }
+
+    pub async fn from_stream(&self, body: &str) -> Answer {
+        let signature = simulators::stream_signature(STREAM_SECRET, body.as_bytes());
+        self.send("POST", "/api/webhooks/stream", body, &[("x-signature", &signature)]).await
+    }
+
+    pub async fn from_clerk(&self, body: &str) -> Answer {
+        let now = self.now();
+        let signature = simulators::svix_signature(CLERK_SECRET, "msg_1", now, body);
+        let seconds = now.to_string();
+        let headers = [("svix-id", "msg_1"), ("svix-timestamp", &*seconds), ("svix-signature", &*signature)];
+        self.send("POST", "/api/webhooks/clerk", body, &headers).await
+    }
+
+    /// Relays what waits in the outbox. False where that failed.
+    pub async fn relay(&self) -> bool {
+        let event = json!({ "olderThanSeconds": 0 });
+        background::redrive_outbox::redrive_outbox(self.app.clone(), event).await.is_ok()
+    }
+
+    /// What the queues got since the last time.
+    pub fn take_sent(&self) -> Vec<Queued> {
+        let queued = |sent: testing::Sent| Queued {
+            queue: sent.queue,
+            message: serde_json::from_str(&sent.body).unwrap(),
+            receives: 0,
+        };
+        self.faults.take_sent().into_iter().map(queued).collect()
+    }
+
+    /// Lets the worker of its queue deal with a message. The text says why it failed.
+    pub async fn work(&self, queued: &Queued) -> Result<(), String> {
+        let delivery = Delivery { message: queued.message.clone(), receive_count: queued.receives };
+        let worker = match queued.queue.as_str() {
+            "effects" => background::run_effects::run_effects,
+            "media" => background::run_media::run_media,
+            _ => background::run_generation::run_generation,
+        };
+        worker(self.app.clone(), delivery).await.map_err(|failure| format!("{:?}", failure.error))
+    }
+
+    /// One run of the sweep. False where it failed as a whole.
+    pub async fn sweep(&self) -> bool {
+        background::sweep_bookings::sweep_bookings(self.app.clone(), Value::Null).await.is_ok()
+    }
+
+    /// Ends all trouble of Stream.
+    pub async fn reset_stream(&self) {
+        let url = format!("{}/simulator/reset", self.stream.base_url());
+        let answer = self.control.post(url).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    /// One item, as it is stored: read past all trouble.
+    pub async fn item(&self, pk: &str, sk: &str) -> Option<Value> {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        let get = self.engine.get_item().table_name(TABLE).consistent_read(true);
+        let answer = get.key("pk", S(pk.to_owned())).key("sk", S(sk.to_owned())).send().await.unwrap();
+        answer.item.map(|item| serde_dynamo::from_item(item).unwrap())
+    }
+
+    /// Everything that is stored.
+    pub async fn items(&self) -> Vec<Value> {
+        let (mut all, mut from) = (Vec::new(), None);
+        loop {
+            let page = self.engine.scan().table_name(TABLE).set_exclusive_start_key(from).send().await.unwrap();
+            for item in page.items.unwrap_or_default() {
+                all.push(serde_dynamo::from_item(item).unwrap());
+            }
+            match page.last_evaluated_key {
+                Some(key) => from = Some(key),
+                None => return all,
+            }
+        }
+    }
+
+    /// The stored bookings of a candidate, by id.
+    pub async fn bookings_of(&self, candidate: &str) -> Vec<String> {
+        use aws_sdk_dynamodb::types::AttributeValue::S;
+        let query = self.engine.query().table_name(TABLE).index_name("gsi1").key_condition_expression("gsi1pk = :p");
+        let query = query.expression_attribute_values(":p", S(format!("CANDIDATE#{candidate}")));
+        let found = query.send().await.unwrap().items.unwrap_or_default();
+        found.iter().map(|item| item["bookingId"].as_s().unwrap().clone()).collect()
+    }
+
+    /// A verified interviewer who came the ordinary way, with this rule.
+    pub async fn add_interviewer(&self, id: &str, rate: i64, rule: Value) {
+        let mut profile = testing::interviewer_profile();
+        profile["creditRate"] = json!(rate);
+        for (who, path, body) in [
+            (id, "/api/user/sync".to_owned(), json!({ "name": id })),
+            (id, "/api/onboarding".to_owned(), profile),
+            (id, "/api/verification".to_owned(), json!({ "notes": "Please verify me." })),
+            (ADMIN, format!("/api/admin/interviewers/{id}/verification"), json!({ "decision": "VERIFIED" })),
+            (id, "/api/availability".to_owned(), rule),
+        ] {
+            let answer = self.call(who, "POST", &path, &body.to_string(), None).await;
+            assert!(answer.status < 300, "{path}: {} {}", answer.status, answer.body);
+        }
+    }
+}
+
+/// An instant as Stream writes it.
+pub fn instant(second: i64) -> String {
+    Timestamp::from_second(second).unwrap().to_string()
+}
+
+/// Seconds of a stored instant.
+pub fn second(value: &Value) -> i64 {
+    value.as_str().and_then(|text| text.parse::<Timestamp>().ok()).expect("an instant").as_second()
+}

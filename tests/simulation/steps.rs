@@ -1,0 +1,313 @@
+//! What can happen next, drawn from the seed.
+
+use serde_json::json;
+use store::outbox::Effect;
+
+use crate::model::{Ask, Booking, DAY, HOUR, MINUTE, Model};
+use crate::random::Random;
+use crate::script::Event;
+use crate::stage::{ADMIN, Queued, instant};
+
+/// A request of a person, complete enough to be sent again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub who: String,
+    pub method: &'static str,
+    pub path: String,
+    pub body: String,
+    pub key: Option<String>,
+    pub ask: Ask,
+}
+
+/// One thing that happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    Request(Request),
+    Event(Event),
+    /// Clerk tells that an account was deleted.
+    Delete {
+        person: String,
+        body: String,
+    },
+    Work(Queued),
+    Relay,
+    Sweep,
+}
+
+impl Step {
+    /// What it is, in a word or two.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Request(request) => match request.ask {
+                Ask::Book { .. } => "book",
+                Ask::Cancel { .. } => "cancel",
+                Ask::Complete { .. } => "complete",
+                Ask::Consent { .. } => "consent",
+                Ask::Reschedule { .. } => "reschedule",
+                Ask::Adjust { .. } => "adjust",
+                Ask::Door { .. } => "door",
+                Ask::Rate { .. } => "rate",
+                Ask::Accept { .. } => "accept",
+            },
+            Self::Event(_) => "event",
+            Self::Delete { .. } => "delete",
+            Self::Work(queued) => match &queued.message.effect {
+                Effect::CreateCall { .. } => "create call",
+                Effect::MatchRecording { .. } => "match recording",
+                Effect::EndCall { .. } => "end call",
+                Effect::CancelBookings { .. } => "cancel bookings",
+                Effect::CopyRecording { .. } => "copy recording",
+                Effect::CopyTranscript { .. } => "copy transcript",
+                Effect::Feedback { .. } => "write feedback",
+                _ => "other work",
+            },
+            Self::Relay => "relay",
+            Self::Sweep => "sweep",
+        }
+    }
+}
+
+/// What goes wrong while it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    Fair,
+    /// The process stops at this write, which may still take effect.
+    Crash {
+        write: u32,
+        takes_effect: bool,
+    },
+    Lost {
+        times: u32,
+    },
+    AnswerLost,
+    Throttled {
+        times: u32,
+    },
+    Conflict {
+        times: u32,
+    },
+    /// Everybody is fine, but the caller never gets the answer.
+    Unheard,
+    Provider {
+        times: u32,
+    },
+}
+
+pub fn weather(random: &mut Random, step: &Step) -> Weather {
+    if !random.percent(25) {
+        return Weather::Fair;
+    }
+    let crash = |random: &mut Random| Weather::Crash {
+        write: u32::try_from(random.below(3)).unwrap_or(0),
+        takes_effect: random.percent(50),
+    };
+    let times = u32::try_from(random.between(1, 6)).unwrap_or(1);
+    match random.below(9) {
+        0..=2 => crash(random),
+        3 => Weather::Lost { times: times.min(4) },
+        4 => Weather::AnswerLost,
+        5 => Weather::Throttled { times },
+        6 => Weather::Conflict { times },
+        7 if matches!(step, Step::Work(_) | Step::Sweep | Step::Request(_)) => {
+            Weather::Provider { times: times.min(3) }
+        }
+        _ => Weather::Unheard,
+    }
+}
+
+/// What the next steps are drawn from.
+#[derive(Default)]
+pub struct Pool {
+    pub events: Vec<Event>,
+    pub queue: Vec<Queued>,
+    pub asked: Vec<Request>,
+    keys: u64,
+    deleted: usize,
+}
+
+impl Pool {
+    /// The next step.
+    pub fn draw(&mut self, random: &mut Random, model: &Model, now: i64) -> Step {
+        for _ in 0..20 {
+            let drawn = match random.below(100) {
+                0..=21 => Some(self.book(random, model, now)),
+                22..=28 => self.about_booking(random, model, now, "cancel"),
+                29..=38 => self.about_booking(random, model, now, "complete"),
+                39..=47 => self.about_booking(random, model, now, "consent"),
+                48..=52 => self.about_booking(random, model, now, "reschedule"),
+                53..=55 => self.about_booking(random, model, now, "door"),
+                56..=58 => Some(self.adjust(random, model)),
+                59 => Some(Self::offer(random, model)),
+                60..=63 => self.asked.last().map(|_| {
+                    let recent = self.asked.len().min(25);
+                    Step::Request(self.asked[self.asked.len() - 1 - random.below(recent)].clone())
+                }),
+                64..=78 => self.event(random, model, now),
+                79..=84 => Some(Step::Relay),
+                85..=95 if !self.queue.is_empty() => Some(Step::Work(random.pick(&self.queue))),
+                96..=98 => Some(Step::Sweep),
+                99 => self.delete(random, model),
+                _ => None,
+            };
+            if let Some(step) = drawn {
+                return step;
+            }
+        }
+        Step::Relay
+    }
+
+    fn key(&mut self, random: &mut Random) -> Option<String> {
+        match random.below(10) {
+            0..=4 => None,
+            // Sometimes a key is used for another request, too.
+            5 => Some(format!("k{}", self.keys.saturating_sub(random.next() % 5))),
+            _ => {
+                self.keys += 1;
+                Some(format!("k{}", self.keys))
+            }
+        }
+    }
+
+    fn book(&mut self, random: &mut Random, model: &Model, now: i64) -> Step {
+        let who = random.pick(&model.candidates);
+        let interviewers: Vec<&String> = model.offers.keys().collect();
+        let interviewer = random.pick(&interviewers).clone();
+        let offer = &model.offers[&interviewer];
+        let start = start(random, offer.session, offer.phase, now);
+        let price = (offer.rate * offer.session / MINUTE + 59) / 60;
+        let shown_price = match random.below(10) {
+            0..=6 => None,
+            7 => Some(price + 1),
+            _ => Some(price),
+        };
+        let mut body = json!({ "interviewerId": interviewer, "startTime": instant(start) });
+        if let Some(price) = shown_price {
+            body["priceCredits"] = json!(price);
+        }
+        let ask = Ask::Book { interviewer, start, shown_price };
+        let (path, key) = ("/api/bookings".to_owned(), self.key(random));
+        Step::Request(Request { who, method: "POST", path, body: body.to_string(), key, ask })
+    }
+
+    fn about_booking(&mut self, random: &mut Random, model: &Model, now: i64, what: &str) -> Option<Step> {
+        let all: Vec<&Booking> = model.bookings.values().collect();
+        let likely: Vec<&Booking> = all
+            .iter()
+            .copied()
+            .filter(|b| match what {
+                "complete" => b.is_scheduled() && b.end <= now,
+                "reschedule" => b.is_scheduled() && b.start > now + 2 * HOUR,
+                "door" => b.start - 15 * MINUTE <= now && now < b.end + HOUR,
+                _ => b.is_scheduled(),
+            })
+            .collect();
+        let from = if likely.is_empty() || random.percent(15) { &all } else { &likely };
+        if from.is_empty() {
+            return None;
+        }
+        let booking = random.pick(from);
+        let id = booking.id.clone();
+        let party = random.pick(&[&booking.candidate, &booking.interviewer]).clone();
+        let path = format!("/api/bookings/{id}/{what}");
+        let (who, method, path, body, ask) = match what {
+            "cancel" => {
+                let objects = if now >= booking.end { random.percent(80) } else { random.percent(10) };
+                let mut body = json!({ "reason": "plans changed" });
+                if objects {
+                    body["code"] = json!("DID_NOT_TAKE_PLACE");
+                }
+                (party, "POST", path, body.to_string(), Ask::Cancel { booking: id, objects })
+            }
+            "complete" => (booking.interviewer.clone(), "POST", path, "{}".to_owned(), Ask::Complete { booking: id }),
+            "consent" => {
+                let yes = random.percent(80);
+                let body = json!({ "version": "2026-11", "record": yes }).to_string();
+                (party, "POST", format!("/api/calls/{id}/consent"), body, Ask::Consent { booking: id, yes })
+            }
+            "door" => (party, "GET", format!("/api/calls/{id}"), String::new(), Ask::Door { booking: id }),
+            _ => {
+                let offer = &model.offers[&booking.interviewer];
+                let near = if random.percent(40) { booking.start - offer.session } else { now };
+                let start =
+                    if random.percent(5) { booking.start } else { start(random, offer.session, offer.phase, near) };
+                let body = json!({ "startTime": instant(start) }).to_string();
+                (booking.candidate.clone(), "POST", path, body, Ask::Reschedule { booking: id, start })
+            }
+        };
+        let key = if method == "GET" { None } else { self.key(random) };
+        Some(Step::Request(Request { who, method, path, body, key, ask }))
+    }
+
+    fn adjust(&mut self, random: &mut Random, model: &Model) -> Step {
+        let person = random.pick(&model.candidates);
+        let amount = random.pick(&[100, 60, 300, -20, -150, -1]);
+        self.adjust_by(person, amount, random.percent(15))
+    }
+
+    /// An admin changes a balance, perhaps under a key that was used before.
+    pub fn adjust_by(&mut self, person: String, amount: i64, old_key: bool) -> Step {
+        self.keys += u64::from(!old_key);
+        let path = format!("/api/admin/users/{person}/credits");
+        let body = json!({ "amount": amount, "reason": "a correction" }).to_string();
+        let (who, key) = (ADMIN.to_owned(), Some(format!("k{}", self.keys)));
+        Step::Request(Request { who, method: "POST", path, body, key, ask: Ask::Adjust { person, amount } })
+    }
+
+    fn offer(random: &mut Random, model: &Model) -> Step {
+        let interviewers: Vec<&String> = model.offers.keys().collect();
+        let who = random.pick(&interviewers).clone();
+        let (ask, body) = if random.percent(50) {
+            let rate = random.between(10, 40);
+            (Ask::Rate { rate }, json!({ "creditRate": rate }))
+        } else {
+            let accepting = !model.offers[&who].accepting || random.percent(20);
+            (Ask::Accept { accepting }, json!({ "acceptingBookings": accepting }))
+        };
+        let (path, body) = ("/api/user/me".to_owned(), body.to_string());
+        Step::Request(Request { who, method: "PATCH", path, body, key: None, ask })
+    }
+
+    fn event(&mut self, random: &mut Random, model: &Model, now: i64) -> Option<Step> {
+        let told: Vec<&Event> = self
+            .events
+            .iter()
+            .filter(|e| {
+                model.bookings.get(&e.booking).is_some_and(|b| b.start - 10 * MINUTE <= now && now < b.end + DAY)
+            })
+            .collect();
+        if !told.is_empty() && random.percent(95) {
+            return Some(Step::Event(random.pick(&told).clone()));
+        }
+        self.events.last()?;
+        Some(Step::Event(random.pick(&self.events)))
+    }
+
+    fn delete(&mut self, random: &mut Random, model: &Model) -> Option<Step> {
+        let person = if random.percent(80) {
+            random.pick(&model.candidates)
+        } else {
+            let interviewers: Vec<&String> = model.offers.keys().collect();
+            random.pick(&interviewers).clone()
+        };
+        // Enough people have to stay for something to happen.
+        if self.deleted >= 3 || !random.percent(20) {
+            return None;
+        }
+        self.deleted += 1;
+        let body = json!({ "type": "user.deleted", "object": "event", "n": self.deleted,
+            "data": { "id": person, "object": "user", "deleted": true } });
+        Some(Step::Delete { person, body: body.to_string() })
+    }
+}
+
+/// A start that is mostly one that the interviewer offers within a day or two.
+fn start(random: &mut Random, session: i64, phase: i64, now: i64) -> i64 {
+    let first = now.div_euclid(session) * session + phase;
+    match random.below(30) {
+        0 => first + random.between(0, 3) * 15 * MINUTE,
+        1 => first - session,
+        2 => first + 200 * DAY / session * session,
+        3..=8 => first + session * random.between(1, 40),
+        _ => first + session * random.between(1, 7),
+    }
+}
