@@ -165,6 +165,20 @@ async fn of_64_candidates_one_gets_the_slot_over_http() {
 }
 
 #[tokio::test]
+async fn an_unknown_address_is_refused_like_everything_else() {
+    let stack = Stack::get();
+    for (method, path) in [("GET", "/api/nope"), ("PUT", "/api/user/me"), ("GET", "/"), ("GET", "/health?a=<b")] {
+        let answer = stack.send(stack.request(method, &stack.api(path))).await;
+        let expected = if path.starts_with("/health") { 200 } else { 404 };
+        assert_eq!(answer.status, expected, "{method} {path}: {}", answer.body);
+        assert!(answer.headers.contains_key("x-request-id"), "{method} {path}");
+        if expected == 404 {
+            assert_eq!(answer.code(), "not_found", "{method} {path}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_document_and_its_page_are_published() {
     let stack = Stack::get();
     let health = stack.send(stack.request("GET", &stack.api("/health"))).await;

@@ -92,7 +92,7 @@ def expand_body(name, properties, resources):
                         "PayloadFormatVersion": integration["payloadFormatVersion"],
                     },
                 }
-            route = f"{method.upper()} {path}"
+            route = "$default" if path.lstrip("/") == "$default" else f"{method.upper()} {path}"
             resources[f"{name}Route{hashlib.sha256(route.encode()).hexdigest()[:12]}"] = {
                 "Type": "AWS::ApiGatewayV2::Route",
                 "Properties": {

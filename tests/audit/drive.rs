@@ -1,6 +1,9 @@
 //! Uses every function once, so that what each may do is seen, with recognisable strings wherever something personal goes,
 //! and provokes refusals and failures, since those are what puts things into logs and error bodies.
 
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::booking::Booking;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -12,7 +15,6 @@ use crate::stack::{Stack, hour};
 const ADMIN: &str = "user_demo_admin";
 
 #[tokio::test]
-#[ignore = "runs after the other tests: cargo xtask test"]
 async fn every_function_is_used_and_everything_personal_is_recognisable() {
     let stack = Stack::get();
     let people = People::make(&stack).await;
@@ -20,6 +22,7 @@ async fn every_function_is_used_and_everything_personal_is_recognisable() {
     people.talk(&stack).await;
     people.change_their_minds(&stack).await;
     people.leave_sessions_to_the_sweep(&stack).await;
+    leave_outbox_rows_to_the_redrive(&stack).await;
     people.are_refused(&stack).await;
     people.meet_failing_providers(&stack).await;
     people.lose_and_leave(&stack).await;
@@ -76,9 +79,7 @@ impl People {
         if wednesday.status != 201 {
             stack.call(ivy, "POST", "/api/availability", testing::availability_all_day(60)).await.expect(201);
         }
-        for path in ["/api/admin/verifications", "/api/admin/bookings", &format!("/api/admin/users/{ivy}")] {
-            stack.call(ADMIN, "GET", path, Value::Null).await.expect(200);
-        }
+        stack.call(ADMIN, "GET", &format!("/api/admin/users/{ivy}"), Value::Null).await.expect(200);
     }
 
     /// A session with a transcript that can be recognised, up to its review.
@@ -99,6 +100,8 @@ impl People {
             .await;
         let review = json!({ "rating": 4, "comment": WORDS });
         stack.call(&cara, "POST", &format!("/api/bookings/{id}/review"), review).await.expect(201);
+        stack.call(&self.ivy, "GET", "/api/appointments", Value::Null).await.expect(200);
+        stack.call(ADMIN, "GET", "/api/admin/bookings", Value::Null).await.expect(200);
 
         // One that is completed by the interviewer, who may do so once both were there long enough.
         let (_, id) = self.book(stack, 110).await;
@@ -123,6 +126,8 @@ impl People {
         let (cara, id) = self.book(stack, 130).await;
         let moved = json!({ "startTime": hour(140) });
         stack.call(&cara, "POST", &format!("/api/bookings/{id}/reschedule"), moved).await.expect(200);
+        let taken = json!({ "interviewerId": self.ivy, "startTime": hour(140) });
+        stack.call(&self.cara, "POST", "/api/bookings", taken).await.expect(409);
         let reason = json!({ "reason": WORDS });
         stack.call(&cara, "POST", &format!("/api/bookings/{id}/cancel"), reason).await.expect(200);
         let gift = json!({ "amount": 1, "reason": WORDS });
@@ -170,6 +175,7 @@ impl People {
             (ivy, "POST", "/api/verification", json!({ "workEmail": format!("{EMAIL}@"), "notes": WORDS })),
             (ivy, "POST", "/api/verification", json!({ "linkedinUrl": EMAIL, "notes": WORDS.repeat(200) })),
             (cara, "POST", "/api/bookings", json!({ "interviewerId": EMAIL, "startTime": NAME })),
+            (cara, "POST", "/api/bookings", json!({ "interviewerId": ivy, "startTime": NAME })),
             (cara, "POST", "/api/bookings", json!(EMAIL)),
             (cara, "POST", "/api/ai/questions", json!({ "seniority": endless })),
             (cara, "POST", "/api/bookings/bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV/cancel", json!({ "reason": WORDS })),
@@ -222,8 +228,8 @@ impl People {
         for reply in ["bad_key", "prose", "internal", "wrong_shape", "safety"] {
             let script = json!({ "responses": [reply, reply, reply, reply], "then": "ok" });
             stack.control("gemini", "POST", "/simulator/script", script).await;
-            let answer = stack.call(&self.cara, "POST", "/api/ai/questions", json!({ "seniority": WORDS })).await;
-            assert!(matches!(answer.status, 200 | 400 | 429 | 503), "{reply}: {answer:?}");
+            let answer = stack.call(&self.cara, "POST", "/api/ai/questions", json!({ "seniority": NAME })).await;
+            assert!(matches!(answer.status, 200 | 422 | 503), "{reply}: {answer:?}");
         }
         stack.control("gemini", "POST", "/simulator/script", json!({ "responses": [], "then": "ok" })).await;
         // The worker that makes the call fails first, and tries again.
@@ -240,6 +246,7 @@ impl People {
         stack.call(ADMIN, "POST", &path, decision).await.expect(200);
         let again = json!({ "notes": WORDS, "workEmail": EMAIL, "linkedinUrl": "https://www.linkedin.com/in/audited" });
         stack.call(&self.ivy, "POST", "/api/verification", again).await.expect(202);
+        stack.call(ADMIN, "GET", "/api/admin/verifications", Value::Null).await.expect(200);
         stack.call(ADMIN, "POST", &path, json!({ "decision": "VERIFIED" })).await.expect(200);
         stack.control("clerk", "DELETE", &format!("/simulator/users/{}", self.ivy), Value::Null).await;
         stack
@@ -260,6 +267,25 @@ impl People {
     }
 }
 
+/// Makes one relayed row of each queue look like one that the relay never got: it is sent again, which every worker bears.
+async fn leave_outbox_rows_to_the_redrive(stack: &Stack) {
+    let (client, table) = (kit::aws::Aws::at(stack.ready("awsEndpoint")).dynamodb(), stack.ready("tableName"));
+    let text = |value: &str| AttributeValue::S(value.to_owned());
+    let rows = client.scan().table_name(table).filter_expression("begins_with(pk, :outbox)");
+    let rows = rows.expression_attribute_values(":outbox", text("OUTBOX#")).send().await.unwrap().items.unwrap();
+    let by_queue: BTreeMap<&String, &HashMap<String, AttributeValue>> =
+        rows.iter().map(|row| (row["queue"].as_s().unwrap(), row)).collect();
+    assert_eq!(by_queue.len(), 3, "each queue got something");
+    for row in by_queue.into_values() {
+        let at = format!("2000-01-01T00:00:00.000Z#{}", row["outboxId"].as_s().unwrap());
+        let update = client.update_item().table_name(table).key("pk", row["pk"].clone()).key("sk", row["sk"].clone());
+        let update = update.update_expression("SET gsi1pk = :waiting, gsi1sk = :at REMOVE expiresAt");
+        let update = update.expression_attribute_values(":waiting", text(store::keys::OUTBOX_WAITING));
+        let update = update.expression_attribute_values(":at", text(&at));
+        update.send().await.unwrap();
+    }
+}
+
 /// A transcript that is long enough to be judged and that nobody else has.
 fn transcript() -> String {
     let mut lines = String::new();
@@ -269,7 +295,8 @@ fn transcript() -> String {
         let answered = format!("For part {n}: {SPOKEN}, because the numbers {n} and {from} ask for it.");
         for (speaker, text, at, to) in [("interviewer", asked, 0, 8_000), ("interviewee", answered, 9_000, 40_000)] {
             let line = json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from + at, "stop_ts": from + to });
-            lines += &format!("{line}\n");
+            lines += &line.to_string();
+            lines.push('\n');
         }
     }
     lines

@@ -1,7 +1,7 @@
 //! What the deployed stack was seen to do while it was tested: AWS calls against the policies of `template.yaml`, logs and
 //! error bodies against what must be in none.
 //!
-//! The tests that look back are ignored by default, because they mean something only after all others: the last steps of
+//! The tests that look back are not part of `cargo test`, because they mean something only after all others: the last steps of
 //! `cargo xtask test` run them, first [`drive`], then every schedule once, then the rest.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
 

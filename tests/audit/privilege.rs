@@ -28,7 +28,19 @@ const SECRETS: [(&str, &[&str]); 3] = [
 ];
 
 /// What is granted and not asked for in a test run: function, action, why it is needed all the same.
-const UNSEEN: &[(&str, &str, &str)] = &[];
+const UNSEEN: &[(&str, &str, &str)] = &[
+    (
+        "SyncUserFunction",
+        "dynamodb:UpdateItem",
+        "an interviewer whom a later deployment names as admin is not bookable",
+    ),
+    ("SyncUserFunction", "dynamodb:DeleteItem", "an interviewer whom a later deployment names as admin is not listed"),
+    ("SweepBookingsFunction", "dynamodb:UpdateItem", "attendance that only Stream knows of, after a webhook was lost"),
+    ("RunMediaFunction", "s3:AbortMultipartUpload", "a large recording breaks off while it is copied"),
+    ("RunMediaFunction", "s3:DeleteObject", "consent is withdrawn while a file is copied"),
+    ("RunMediaFunction", "sqs:ChangeMessageVisibility", "the back-off after a failed attempt"),
+    ("RunGenerationFunction", "sqs:ChangeMessageVisibility", "the back-off after a failed attempt"),
+];
 
 #[test]
 fn no_action_and_no_resource_is_a_wildcard_but_where_aws_has_none_narrower() {
@@ -54,7 +66,6 @@ fn secrets_are_readable_only_where_declared() {
 }
 
 #[test]
-#[ignore = "runs after the other tests: cargo xtask test"]
 fn every_call_that_was_seen_is_granted_by_the_role_of_who_made_it() {
     let granted: BTreeSet<Call> = grants().into_iter().collect();
     let (allowed, denied) = seen::calls();
@@ -65,7 +76,6 @@ fn every_call_that_was_seen_is_granted_by_the_role_of_who_made_it() {
 }
 
 #[test]
-#[ignore = "runs after the other tests: cargo xtask test"]
 fn everything_that_a_role_grants_was_asked_for() {
     let granted: BTreeSet<Call> = grants().into_iter().collect();
     let (allowed, _) = seen::calls();

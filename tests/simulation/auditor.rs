@@ -32,6 +32,9 @@ pub fn shown(item: &Value) -> Value {
     })
 }
 
+/// Booking, session, side, when they came and when they left.
+type Stay = (String, String, String, Option<i64>, Option<i64>);
+
 /// The table, sorted by what its items are.
 #[derive(Default)]
 struct Books {
@@ -42,6 +45,8 @@ struct Books {
     /// By person: the quarter-hours that are taken, counted from 1970.
     calendars: BTreeMap<String, BTreeSet<i64>>,
     due: BTreeSet<(String, String)>,
+    /// Who was when in which session of which booking.
+    stays: BTreeSet<Stay>,
     rows: BTreeSet<String>,
 }
 
@@ -56,6 +61,12 @@ impl Books {
                 ("USER", sk) if sk.starts_with("TX#") => books.lines.push((id.to_owned(), item)),
                 ("TRANSFER", _) => drop(books.transfers.insert(id.to_owned(), item)),
                 ("BOOKING", "BOOKING") => drop(books.bookings.insert(id.to_owned(), item)),
+                ("BOOKING", sk) if sk.starts_with("ATTENDANCE#VISIT#") => {
+                    let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
+                    let end = |name: &str| item[name].as_str().map(|_| second(&item[name]));
+                    let stay = (id.to_owned(), text("sessionId"), text("party"), end("joinedAt"), end("leftAt"));
+                    books.stays.insert(stay);
+                }
                 ("CAL", sk) => {
                     let day: jiff::civil::Date = sk.trim_start_matches("DAY#").parse().unwrap();
                     let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
@@ -167,6 +178,15 @@ impl Books {
         for id in self.bookings.keys() {
             demand!(model.bookings.contains_key(id), "{id} is stored and was never acknowledged");
         }
+        let mut stays = BTreeSet::new();
+        for (id, booking) in &model.bookings {
+            for ((session, side, _), stay) in &booking.stays {
+                let party = ["INTERVIEWEE", "INTERVIEWER"][*side].to_owned();
+                stays.insert((id.clone(), format!("session-{session}"), party, stay.0, stay.1));
+            }
+        }
+        let lost: Vec<_> = stays.symmetric_difference(&self.stays).collect();
+        demand!(lost.is_empty(), "I6: stays that were told or stored, and not both: {lost:?}");
         for person in model.candidates.iter().chain(model.offers.keys()) {
             let wallet = self.wallets.get(person).cloned().unwrap_or_default();
             let number = |name: &str| wallet[name].as_i64().unwrap_or(0);
@@ -261,6 +281,7 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
             items
         }),
         ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),
+        ("a forgotten stay", "I6", without(place(&|i| starts(i, "BOOKING#", "ATTENDANCE#VISIT#")))),
         ("a booking nobody made", "I3", {
             let mut items = items.to_vec();
             items.push(json!({ "pk": "TRANSFER#hold:bkg_0", "sk": "TRANSFER", "amount": 1, "from": "user/eve/available", "to": "user/eve/available" }));

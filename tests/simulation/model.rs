@@ -161,8 +161,8 @@ pub struct Expected {
     pub replayed: bool,
 }
 
-fn ok(status: u16, shows: &'static str) -> Result<Expected, Refusal> {
-    Ok(Expected { status, shows: Some(shows), ..Expected::default() })
+fn showing(shows: &'static str) -> Expected {
+    Expected { status: 200, shows: Some(shows), ..Expected::default() }
 }
 
 type Refusal = (u16, &'static str);
@@ -381,7 +381,7 @@ impl Model {
         let side = usize::from(booking.interviewer == who);
         let me = ["INTERVIEWEE", "INTERVIEWER"][side];
         match &booking.state {
-            State::Cancelled { by, .. } if *by == me => return ok(200, "CANCELLED"),
+            State::Cancelled { by, .. } if *by == me => return Ok(showing("CANCELLED")),
             State::Scheduled { .. } => {}
             _ => return refused,
         }
@@ -396,13 +396,13 @@ impl Model {
             return refused;
         };
         booking.state = State::Cancelled { by: me, reason };
-        ok(200, "CANCELLED")
+        Ok(showing("CANCELLED"))
     }
 
     fn complete(&mut self, id: &str, now: i64) -> Result<Expected, Refusal> {
         let booking = self.booking(id);
         match booking.state {
-            State::Completed { .. } => return ok(200, "COMPLETED"),
+            State::Completed { .. } => return Ok(showing("COMPLETED")),
             State::Cancelled { .. } => return Err((409, "booking_cancelled")),
             State::Scheduled { .. } => {}
         }
@@ -412,11 +412,11 @@ impl Model {
         match booking.finding() {
             Finding::Held => {
                 booking.state = State::Completed { reason: "session_held" };
-                ok(200, "COMPLETED")
+                Ok(showing("COMPLETED"))
             }
             Finding::Unclear => {
                 booking.state = State::Scheduled { clicked: true };
-                ok(200, "SCHEDULED")
+                Ok(showing("SCHEDULED"))
             }
             Finding::InterviewerNoShow | Finding::CandidateNoShow => Err((409, "session_not_held")),
         }
@@ -425,7 +425,7 @@ impl Model {
     fn reschedule(&mut self, id: &str, start: i64, now: i64) -> Result<Expected, Refusal> {
         let booking = self.bookings[id].clone();
         if booking.is_scheduled() && booking.start == start {
-            return ok(200, "SCHEDULED");
+            return Ok(showing("SCHEDULED"));
         }
         if !booking.is_scheduled() || now > booking.start - 2 * HOUR || booking.moves >= 2 {
             return Err((409, "booking_not_reschedulable"));
@@ -438,7 +438,7 @@ impl Model {
         let moved = self.booking(id);
         (moved.start, moved.end, moved.due) = (start, end, end + HOUR);
         moved.moves += 1;
-        ok(200, "SCHEDULED")
+        Ok(showing("SCHEDULED"))
     }
 
     fn adjust(&mut self, key: &str, person: &str, amount: i64) -> Result<Expected, Refusal> {

@@ -109,7 +109,7 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
         writer.tell("call.recording_started", start + 20, json!({ "egress_id": "e1" }), Fact::Other);
         writer.tell("call.recording_stopped", end, json!({ "egress_id": "e1" }), Fact::Other);
         writer.file(stage, "call.recording_ready", "call_recording", "recording.mp4", b"video");
-        let is_rich = random.percent(35);
+        let is_rich = random.percent(60);
         let (name, text) = if is_rich { ("rich.jsonl", rich(booking)) } else { ("thin.jsonl", thin(booking)) };
         writer.file(stage, "call.transcription_ready", "call_transcription", name, text.as_bytes());
     }

@@ -106,12 +106,12 @@ impl Stage {
         self.send(method, path, body, &headers).await
     }
 
-    pub async fn from_stream(&self, body: &str) -> Answer {
+    pub async fn hear_stream(&self, body: &str) -> Answer {
         let signature = simulators::stream_signature(STREAM_SECRET, body.as_bytes());
         self.send("POST", "/api/webhooks/stream", body, &[("x-signature", &signature)]).await
     }
 
-    pub async fn from_clerk(&self, body: &str) -> Answer {
+    pub async fn hear_clerk(&self, body: &str) -> Answer {
         let now = self.now();
         let signature = simulators::svix_signature(CLERK_SECRET, "msg_1", now, body);
         let seconds = now.to_string();

@@ -1,5 +1,7 @@
 //! What can happen next, drawn from the seed.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use store::outbox::Effect;
 
@@ -59,7 +61,7 @@ impl Step {
                 Effect::CopyRecording { .. } => "copy recording",
                 Effect::CopyTranscript { .. } => "copy transcript",
                 Effect::Feedback { .. } => "write feedback",
-                _ => "other work",
+                Effect::MoveCall { .. } => "move call",
             },
             Self::Relay => "relay",
             Self::Sweep => "sweep",
@@ -121,6 +123,7 @@ pub struct Pool {
     pub events: Vec<Event>,
     pub queue: Vec<Queued>,
     pub asked: Vec<Request>,
+    told: BTreeSet<String>,
     keys: u64,
     deleted: usize,
 }
@@ -130,23 +133,23 @@ impl Pool {
     pub fn draw(&mut self, random: &mut Random, model: &Model, now: i64) -> Step {
         for _ in 0..20 {
             let drawn = match random.below(100) {
-                0..=21 => Some(self.book(random, model, now)),
-                22..=28 => self.about_booking(random, model, now, "cancel"),
-                29..=38 => self.about_booking(random, model, now, "complete"),
-                39..=47 => self.about_booking(random, model, now, "consent"),
-                48..=52 => self.about_booking(random, model, now, "reschedule"),
-                53..=55 => self.about_booking(random, model, now, "door"),
-                56..=58 => Some(self.adjust(random, model)),
-                59 => Some(Self::offer(random, model)),
-                60..=63 => self.asked.last().map(|_| {
+                0..=16 => Some(self.book(random, model, now)),
+                17..=21 => self.about_booking(random, model, now, "cancel"),
+                22..=27 => self.about_booking(random, model, now, "complete"),
+                28..=37 => self.about_booking(random, model, now, "consent"),
+                38..=41 => self.about_booking(random, model, now, "reschedule"),
+                42..=43 => self.about_booking(random, model, now, "door"),
+                44..=46 => Some(self.adjust(random, model)),
+                47 => Some(Self::offer(random, model)),
+                48..=50 => self.asked.last().map(|_| {
                     let recent = self.asked.len().min(25);
                     Step::Request(self.asked[self.asked.len() - 1 - random.below(recent)].clone())
                 }),
-                64..=78 => self.event(random, model, now),
-                79..=84 => Some(Step::Relay),
-                85..=95 if !self.queue.is_empty() => Some(Step::Work(random.pick(&self.queue))),
-                96..=98 => Some(Step::Sweep),
-                99 => self.delete(random, model),
+                51..=76 => self.event(random, model, now),
+                77..=82 => Some(Step::Relay),
+                83..=95 if !self.queue.is_empty() => Some(Step::Work(random.pick(&self.queue))),
+                96..=97 => Some(Step::Sweep),
+                98 => self.delete(random, model),
                 _ => None,
             };
             if let Some(step) = drawn {
@@ -169,7 +172,12 @@ impl Pool {
     }
 
     fn book(&mut self, random: &mut Random, model: &Model, now: i64) -> Step {
-        let who = random.pick(&model.candidates);
+        // One of them is in a hurry.
+        let who = if random.percent(35) { model.candidates[0].clone() } else { random.pick(&model.candidates) };
+        self.book_as(who, random, model, now)
+    }
+
+    fn book_as(&mut self, who: String, random: &mut Random, model: &Model, now: i64) -> Step {
         let interviewers: Vec<&String> = model.offers.keys().collect();
         let interviewer = random.pick(&interviewers).clone();
         let offer = &model.offers[&interviewer];
@@ -197,6 +205,8 @@ impl Pool {
             .filter(|b| match what {
                 "complete" => b.is_scheduled() && b.end <= now,
                 "reschedule" => b.is_scheduled() && b.start > now + 2 * HOUR,
+                // Mostly about sessions that are near.
+                "consent" => b.is_scheduled() && b.start < now + 6 * HOUR && b.consents.contains(&None),
                 "door" => b.start - 15 * MINUTE <= now && now < b.end + HOUR,
                 _ => b.is_scheduled(),
             })
@@ -205,7 +215,10 @@ impl Pool {
         if from.is_empty() {
             return None;
         }
-        let booking = random.pick(from);
+        Some(self.about(random.pick(from), random, model, now, what))
+    }
+
+    fn about(&mut self, booking: &Booking, random: &mut Random, model: &Model, now: i64, what: &str) -> Step {
         let id = booking.id.clone();
         let party = random.pick(&[&booking.candidate, &booking.interviewer]).clone();
         let path = format!("/api/bookings/{id}/{what}");
@@ -220,7 +233,7 @@ impl Pool {
             }
             "complete" => (booking.interviewer.clone(), "POST", path, "{}".to_owned(), Ask::Complete { booking: id }),
             "consent" => {
-                let yes = random.percent(80);
+                let yes = random.percent(88);
                 let body = json!({ "version": "2026-11", "record": yes }).to_string();
                 (party, "POST", format!("/api/calls/{id}/consent"), body, Ask::Consent { booking: id, yes })
             }
@@ -235,7 +248,59 @@ impl Pool {
             }
         };
         let key = if method == "GET" { None } else { self.key(random) };
-        Some(Step::Request(Request { who, method, path, body, key, ask }))
+        Step::Request(Request { who, method, path, body, key, ask })
+    }
+
+    /// What is likely to be in the way of this step.
+    pub fn rival(&mut self, random: &mut Random, model: &Model, now: i64, first: &Step) -> Step {
+        if random.percent(25) {
+            return self.draw(random, model, now);
+        }
+        if random.percent(30) {
+            return first.clone();
+        }
+        let booking = match first {
+            Step::Request(Request { who, path, ask, .. }) => match ask {
+                Ask::Book { interviewer, start, .. } => {
+                    if random.percent(40) {
+                        return self.book_as(who.clone(), random, model, now);
+                    }
+                    let (interviewer, start) = (interviewer.clone(), *start);
+                    let body = json!({ "interviewerId": interviewer, "startTime": instant(start) }).to_string();
+                    let (who, path, key) = (random.pick(&model.candidates), path.clone(), self.key(random));
+                    let ask = Ask::Book { interviewer, start, shown_price: None };
+                    return Step::Request(Request { who, method: "POST", path, body, key, ask });
+                }
+                Ask::Adjust { person, .. } => return self.book_as(person.clone(), random, model, now),
+                Ask::Cancel { booking, .. }
+                | Ask::Complete { booking }
+                | Ask::Consent { booking, .. }
+                | Ask::Reschedule { booking, .. }
+                | Ask::Door { booking } => Some(booking.clone()),
+                Ask::Rate { .. } | Ask::Accept { .. } => return self.book(random, model, now),
+            },
+            Step::Event(event) => Some(event.booking.clone()),
+            Step::Work(queued) => match &queued.message.effect {
+                Effect::CopyRecording { booking_id, .. }
+                | Effect::CopyTranscript { booking_id, .. }
+                | Effect::Feedback { booking_id, .. } => Some(booking_id.to_string()),
+                _ => None,
+            },
+            Step::Sweep => {
+                let due = model.bookings.values().filter(|b| b.is_scheduled() && b.due <= now);
+                let due: Vec<String> = due.map(|b| b.id.clone()).collect();
+                if due.is_empty() { None } else { Some(random.pick(&due)) }
+            }
+            Step::Delete { .. } | Step::Relay => None,
+        };
+        let Some(booking) = booking.and_then(|id| model.bookings.get(&id)) else {
+            return self.draw(random, model, now);
+        };
+        if random.percent(15) {
+            return Step::Sweep;
+        }
+        let what = random.pick(&["cancel", "cancel", "complete", "complete", "consent", "reschedule"]);
+        self.about(booking, random, model, now, what)
     }
 
     fn adjust(&mut self, random: &mut Random, model: &Model) -> Step {
@@ -260,7 +325,7 @@ impl Pool {
             let rate = random.between(10, 40);
             (Ask::Rate { rate }, json!({ "creditRate": rate }))
         } else {
-            let accepting = !model.offers[&who].accepting || random.percent(20);
+            let accepting = !model.offers[&who].accepting || random.percent(60);
             (Ask::Accept { accepting }, json!({ "acceptingBookings": accepting }))
         };
         let (path, body) = ("/api/user/me".to_owned(), body.to_string());
@@ -275,8 +340,13 @@ impl Pool {
                 model.bookings.get(&e.booking).is_some_and(|b| b.start - 10 * MINUTE <= now && now < b.end + DAY)
             })
             .collect();
-        if !told.is_empty() && random.percent(95) {
-            return Some(Step::Event(random.pick(&told).clone()));
+        // Mostly what was not told yet.
+        let new: Vec<&Event> = told.iter().copied().filter(|e| !self.told.contains(&e.body)).collect();
+        let from = if new.is_empty() || random.percent(20) { &told } else { &new };
+        if !from.is_empty() && random.percent(95) {
+            let event = random.pick(from).clone();
+            self.told.insert(event.body.clone());
+            return Some(Step::Event(event));
         }
         self.events.last()?;
         Some(Step::Event(random.pick(&self.events)))

@@ -10,6 +10,7 @@ mod places;
 mod python;
 mod run;
 mod settings;
+mod simulate;
 mod test;
 mod token;
 mod up;
@@ -27,6 +28,8 @@ cargo xtask test                                           all tests: crates fir
 cargo xtask check                                          formatting, lints, documentation, template, licences
 cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
                                                            (cargo xtask ops --help)
+cargo xtask simulate [--operations N] [--seed S] [--verbose] [--release]
+                                                           many people, lost answers, crashes; a failing seed is printed
 cargo xtask package [--arch arm64|x86_64] [--function NAME]...
                                                            release artifacts in target/lambda/<function>/
 
@@ -55,6 +58,7 @@ async fn dispatch(arguments: &[String]) -> Outcome<()> {
         "test" => test::test(options).await,
         "check" => check::check(options).await,
         "ops" => ops::ops(options).await,
+        "simulate" => simulate::simulate(&simulate::Options::parse(options)?).await,
         "package" => package::package(&package::Options::parse(options)?).await,
         "help" | "--help" | "-h" => {
             eprintln!("{USAGE}");

@@ -104,7 +104,7 @@ async fn system_tests(data: &Path, ready: &Value) -> Outcome<()> {
 async fn look_back(file: &Path, ready: &Value) -> Outcome<()> {
     let audit = |tests: &[&str]| {
         let mut command = cargo();
-        command.args(["test", "--package", "tests", "--test", "audit", "--", "--ignored", "--nocapture"]);
+        command.args(["test", "--package", "tests", "--test", "audit", "--", "--nocapture"]);
         command.args(tests).env("GREENROOM_STACK", file);
         command
     };

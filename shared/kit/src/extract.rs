@@ -59,7 +59,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
         if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
             let message = without_position(inner);
             let field = if path == "." { named_member(&message).unwrap_or_default() } else { path };
-            Error::from(ValidationError::field(field, message))
+            Error::from(ValidationError::field(field, without_value(&message)))
         } else {
             RequestError::NotJson(without_position(inner)).into()
         }
@@ -71,6 +71,18 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_owned())
+}
+
+/// What serde says, without the value it stumbled over: that is the caller's, and may be personal.
+fn without_value(message: &str) -> String {
+    let is_ours = ["missing field", "unknown field", "duplicate field", "not a valid"];
+    if is_ours.iter().any(|start| message.starts_with(start)) {
+        return message.to_owned();
+    }
+    match message.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => "cannot be read".to_owned(),
+    }
 }
 
 /// The member that serde says is missing, unknown or there twice.
@@ -122,7 +134,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
                 if field.contains(' ') { quoted(field).unwrap_or_else(|| "query".into()) } else { field.into() };
             let field = if field == "query" { quoted(message).unwrap_or(field) } else { field };
             let field = if field.is_empty() { "query".to_owned() } else { field };
-            ValidationError::field(field, message).into()
+            ValidationError::field(field, without_value(message)).into()
         })
     }
 }

@@ -58,6 +58,7 @@ struct Plan {
     hold: Option<(oneshot::Sender<()>, oneshot::Receiver<()>)>,
     /// A seed and how many of a thousand requests meet trouble.
     seeded: Option<(u64, u64)>,
+    forgets_conditions: bool,
     struck: u32,
     objects: BTreeMap<String, Vec<u8>>,
     sent: Vec<Sent>,
@@ -141,6 +142,11 @@ impl Faults {
         let ((arrived, reached), (go, gone)) = (oneshot::channel(), oneshot::channel());
         self.plan().hold = Some((arrived, gone));
         Held { reached, go: Some(go) }
+    }
+
+    /// From now on the table writes whatever the conditions say, for tests of tests: what relies on conditions goes wrong.
+    pub fn forget_conditions(&self) {
+        self.plan().forgets_conditions = true;
     }
 
     /// Ends all trouble. Answers how many requests met some since the last time.
@@ -253,6 +259,9 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
     }
     let answer = match operation {
         "SendMessageBatch" => send_messages(&mut lock(&wire.plan), &body),
+        "TransactWriteItems" if lock(&wire.plan).forgets_conditions => {
+            onward(&wire, &headers, without_conditions(&body)).await
+        }
         _ if is_table => onward(&wire, &headers, body).await,
         _ => object(&mut lock(&wire.plan), &method, uri.path(), &body),
     };
@@ -260,6 +269,20 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
         break_off();
     }
     answer
+}
+
+fn without_conditions(body: &[u8]) -> Bytes {
+    let mut request: Value = serde_json::from_slice(body).expect("a request");
+    let items = request["TransactItems"].as_array_mut().expect("items");
+    items.retain(|item| item.get("ConditionCheck").is_none());
+    for operation in items.iter_mut().filter_map(Value::as_object_mut).flat_map(serde_json::Map::values_mut) {
+        let Some(operation) = operation.as_object_mut() else { continue };
+        // Values belong to the condition unless something else uses them.
+        if operation.remove("ConditionExpression").is_some() && !operation.contains_key("UpdateExpression") {
+            operation.remove("ExpressionAttributeValues");
+        }
+    }
+    request.to_string().into()
 }
 
 async fn onward(wire: &Wire, headers: &HeaderMap, body: Bytes) -> Response {

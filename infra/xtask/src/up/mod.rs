@@ -298,7 +298,7 @@ fn introduce(stack: &Value) {
     let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     eprintln!();
     eprintln!("API           {}", text(&stack["apiUrl"]));
-    eprintln!("AWS endpoint  {} (region {REGION}, any credentials)", text(&stack["awsEndpoint"]));
+    eprintln!("AWS endpoint  {} (region {REGION}, credentials test/test)", text(&stack["awsEndpoint"]));
     for (name, about) in stack["simulators"].as_object().into_iter().flatten() {
         eprintln!("{name:<13} {}", text(&about["baseUrl"]));
     }

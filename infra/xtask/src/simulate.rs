@@ -1,0 +1,88 @@
+//! `cargo xtask simulate`: the simulation of `tests/simulation` for as long as wanted, from a seed of one's choice.
+
+use std::process::Stdio;
+use std::slice::Iter;
+
+use crate::failure::{Failure, Outcome};
+use crate::run::{cargo, ended, timed};
+
+/// How many operations belong to the normal tests.
+const NORMAL: u64 = 10_000;
+
+/// What is to be simulated.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Options {
+    operations: u64,
+    seed: u64,
+    /// Says every operation.
+    verbose: bool,
+    /// Optimised code: longer to build, faster to run.
+    release: bool,
+}
+
+impl Options {
+    pub fn parse(arguments: &[String]) -> Outcome<Self> {
+        let mut options = Self { operations: NORMAL, seed: 1, verbose: false, release: false };
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "--operations" => options.operations = number(argument, &mut arguments)?,
+                "--seed" => options.seed = number(argument, &mut arguments)?,
+                "--verbose" => options.verbose = true,
+                "--release" => options.release = true,
+                other => return Err(Failure::new(format!("simulate does not know {other}"))),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn number(name: &str, arguments: &mut Iter<'_, String>) -> Outcome<u64> {
+    let text = arguments.next().ok_or_else(|| Failure::new(format!("{name} needs a number")))?;
+    text.replace('_', "").parse().map_err(|_| Failure::new(format!("{name} needs a number, not {text}")))
+}
+
+pub async fn simulate(options: &Options) -> Outcome<()> {
+    let mut command = cargo();
+    command.args(["test", "--package", "tests", "--test", "simulation"]);
+    if options.release {
+        command.arg("--release");
+    }
+    command.args(["--", "--nocapture", "--exact", "every_balance_and_state_is_as_predicted_whatever_goes_wrong"]);
+    command.env("GREENROOM_SIMULATE_OPERATIONS", options.operations.to_string());
+    command.env("GREENROOM_SIMULATE_SEED", options.seed.to_string());
+    if options.verbose {
+        command.env("GREENROOM_SIMULATE_VERBOSE", "1");
+    }
+    let what = format!("simulation of {} operations from seed {}", options.operations, options.seed);
+    // Progress and findings come on standard error; standard output holds the application's metrics.
+    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
+    timed(&what, async {
+        match command.status().await {
+            Ok(status) if status.success() => Ok(()),
+            Ok(status) => Err(Failure::new(format!("the simulation failed ({})", ended(status)))),
+            Err(error) => Err(Failure::new(format!("the simulation cannot be started: {error}"))),
+        }
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Options> {
+        Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).ok()
+    }
+
+    #[test]
+    fn what_is_not_said_is_as_in_the_normal_tests() {
+        let normal = Options { operations: NORMAL, seed: 1, verbose: false, release: false };
+        assert_eq!(parse(""), Some(normal));
+        let long = Options { operations: 1_000_000, seed: 42, verbose: true, release: true };
+        assert_eq!(parse("--seed 42 --operations 1_000_000 --verbose --release"), Some(long));
+        for refused in ["--seed", "--seed x", "--operations -1", "--fast"] {
+            assert_eq!(parse(refused), None, "{refused}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Two steps at once.
+
+use crate::auditor::same;
+use crate::model::Model;
+use crate::script::script;
+use crate::steps::Step;
+use crate::world::{Check, Outcome, Run, differing, fits};
+
+impl Run {
+    /// Two at once: the first is held at its first write until the second is through. Whatever comes of it must be what
+    /// one after the other, in either order, would have led to.
+    pub async fn race(&mut self, first: &Step, second: &Step) -> Check {
+        let mut held = self.stage.faults.hold_next_write();
+        let (one, two) = {
+            let mut running = std::pin::pin!(self.act(first));
+            tokio::select! {
+                outcome = &mut running => {
+                    self.stage.faults.calm();
+                    (outcome, self.act(second).await)
+                }
+                () = held.reached() => {
+                    let rival = self.act(second).await;
+                    held.release();
+                    (running.await, rival)
+                }
+            }
+        };
+        self.stage.faults.calm();
+        self.note_message(first, &one);
+        self.note_message(second, &two);
+        let mut reasons = Vec::new();
+        for order in [[(second, &two), (first, &one)], [(first, &one), (second, &two)]] {
+            for choice in [0, 1] {
+                match self.in_order(&order, choice).await {
+                    Ok(model) => {
+                        self.model = model;
+                        self.saw(if std::ptr::eq(order[0].0, first) {
+                            "race: first, second"
+                        } else {
+                            "race: second, first"
+                        });
+                        for (step, outcome) in order {
+                            self.name_after_race(step, outcome);
+                        }
+                        return Ok(());
+                    }
+                    Err(why) => reasons.push(why),
+                }
+            }
+        }
+        Err(format!("{one:?}\n{two:?}\nneither order explains it:\n{}", reasons.join("\n")))
+    }
+
+    fn name_after_race(&mut self, step: &Step, outcome: &Outcome) {
+        let (Step::Request(request), Outcome::Answer(answer)) = (step, outcome) else { return };
+        if request.method == "POST" {
+            self.pool.asked.push(request.clone());
+        }
+        if let Some(id) = answer.body["bookingId"].as_str()
+            && answer.status == 201
+            && !self.pool.events.iter().any(|e| e.booking == id)
+            && let Some(booking) = self.model.bookings.get(id).cloned()
+        {
+            let events = script(&self.stage, &mut self.random, &booking);
+            self.pool.events.extend(events);
+        }
+    }
+
+    async fn in_order(&self, order: &[(&Step, &Outcome)], choice: usize) -> Result<Model, String> {
+        let mut model = self.model.clone();
+        for (step, outcome) in order {
+            // A worker whom a rival kept from its work has done nothing.
+            if let Outcome::Worked(Err(why)) = outcome {
+                if !matches!(step, Step::Work(_)) || !is_generation(step) {
+                    return Err(format!("a worker failed: {why}"));
+                }
+                continue;
+            }
+            let (after, expected) = self.predict(&model, step, choice);
+            model = after;
+            if let (Outcome::Answer(answer), Some(expected)) = (outcome, &expected) {
+                fits(answer, expected)?;
+                if let Some(id) = answer.body["bookingId"].as_str() {
+                    model.name_new(id);
+                }
+            }
+        }
+        for id in differing(&self.model, &model) {
+            let stored = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.unwrap_or_default();
+            same(&model.bookings[&id], &stored)?;
+        }
+        Ok(model)
+    }
+}
+
+fn is_generation(step: &Step) -> bool {
+    matches!(step, Step::Work(queued) if queued.queue == "generation")
+}

@@ -1,0 +1,96 @@
+//! What once went wrong, as the few steps it took, and what shows that the simulation would notice.
+
+use serde_json::{Value, json};
+
+use crate::auditor::{audit, check, lies};
+use crate::model::{Ask, DAY, HOUR};
+use crate::stage::instant;
+use crate::steps::{Request, Step, Weather};
+use crate::world::{Check, Run, STREAM_AWAITED};
+
+impl Run {
+    /// Lets the table write whatever its conditions say.
+    pub fn forget_conditions(&self) {
+        self.stage.faults.forget_conditions();
+    }
+
+    /// Distilled from seed 4: a booking that is settled is not moved, whatever time is asked for.
+    pub async fn move_what_is_settled(&mut self) -> Check {
+        let (who, booking) = self.one_booking(4 * HOUR).await?;
+        let ask = Ask::Cancel { booking: booking.clone(), objects: false };
+        self.ask(&who, &format!("/api/bookings/{booking}/cancel"), &json!({ "reason": "plans changed" }), ask).await?;
+        for start in [self.stage.now() - HOUR, self.stage.now() + 200 * DAY, self.model.bookings[&booking].start] {
+            let ask = Ask::Reschedule { booking: booking.clone(), start };
+            let body = json!({ "startTime": instant(start) });
+            self.ask(&who, &format!("/api/bookings/{booking}/reschedule"), &body, ask).await?;
+        }
+        audit(&self.stage, &self.model).await
+    }
+
+    /// Distilled from seed 2: nothing is given back while Stream cannot be asked, and it is once it can.
+    pub async fn sweep_without_stream(&mut self) -> Check {
+        let (_, booking) = self.one_booking(HOUR).await?;
+        self.stage.advance(30 * HOUR);
+        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.stage.advance(26 * HOUR);
+        let (_, other) = self.one_booking(HOUR).await?;
+        self.stage.advance(3 * HOUR);
+        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.stage.advance(24 * HOUR);
+        self.step(&Step::Sweep, Weather::Provider { times: 3 }).await?;
+        assert!(self.model.bookings[&booking].is_cancelled() && self.model.bookings[&other].is_scheduled());
+        self.stage.advance(STREAM_AWAITED);
+        self.step(&Step::Sweep, Weather::Fair).await?;
+        assert!(self.model.bookings[&other].is_cancelled());
+        audit(&self.stage, &self.model).await
+    }
+
+    /// Who repeats a request under its key until it is answered gets it done once, however many requests and answers to
+    /// the table are lost.
+    pub async fn persist(&mut self) -> Check {
+        self.open().await?;
+        self.stage.faults.by_seed(11, 400);
+        for person in vec![self.model.candidates.clone(); 5].concat() {
+            let step = self.pool.adjust_by(person, 7, false);
+            let mut tries = 1;
+            while !self.act(&step).await.is_certain() {
+                tries += 1;
+                assert!(tries < 50, "{step:?} is never answered");
+            }
+            self.model = self.predict(&self.model, &step, 0).0;
+        }
+        assert!(self.stage.faults.calm() > 10, "there was no trouble");
+        audit(&self.stage, &self.model).await
+    }
+
+    /// A candidate books a session that begins after so many seconds, or a little later.
+    async fn one_booking(&mut self, after: i64) -> Result<(String, String), String> {
+        self.open().await?;
+        let (who, interviewer) = ("cara0".to_owned(), "ivy0".to_owned());
+        let start = (self.stage.now() + after).div_euclid(HOUR) * HOUR + HOUR;
+        let body = json!({ "interviewerId": interviewer, "startTime": instant(start) });
+        self.ask(&who, "/api/bookings", &body, Ask::Book { interviewer, start, shown_price: None }).await?;
+        let newest = self.model.bookings.keys().next_back().cloned().ok_or("nothing was booked")?;
+        self.step(&Step::Relay, Weather::Fair).await?;
+        for queued in std::mem::take(&mut self.pool.queue) {
+            self.step(&Step::Work(queued), Weather::Fair).await?;
+        }
+        Ok((who, newest))
+    }
+
+    async fn ask(&mut self, who: &str, path: &str, body: &Value, ask: Ask) -> Check {
+        let (who, path, body) = (who.to_owned(), path.to_owned(), body.to_string());
+        let request = Request { who, method: "POST", path, body, key: None, ask };
+        self.step(&Step::Request(request), Weather::Fair).await
+    }
+
+    /// Tells the auditor one lie after the other; each must be found.
+    pub async fn lie_to_the_auditor(&self) {
+        let items = self.stage.items().await;
+        assert_eq!(check(items.clone(), &self.model), Ok(()));
+        for (lie, named, items) in lies(&items) {
+            let found = check(items, &self.model).expect_err(lie);
+            assert!(found.starts_with(named) || found.contains(named), "{lie}: {found}");
+        }
+    }
+}
