@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use testing::{Meter, Reading, World};
 
 async fn metered() -> (World, Meter) {
-    let (world, meter) = World::metered(&crate::all_routes()).await;
+    let (world, meter) = World::metered(&tests::all_routes()).await;
     world.add_interviewer("ivy").await;
     world.add_candidate("cara", 1000).await;
     meter.take();

@@ -7,7 +7,7 @@ use crate::template::root;
 #[test]
 fn the_published_document_is_made_from_the_code() {
     let path = root().join("functions/platform/openapi.json");
-    let document = kit::openapi::document(&crate::all_routes());
+    let document = kit::openapi::document(&tests::all_routes());
     let current = serde_json::to_string_pretty(&document).unwrap() + "\n";
     let update = std::env::var_os("UPDATE_OPENAPI").is_some();
     if update {
@@ -19,7 +19,7 @@ fn the_published_document_is_made_from_the_code() {
 
 #[test]
 fn every_operation_says_what_it_does_and_what_it_answers() {
-    for route in crate::all_routes() {
+    for route in tests::all_routes() {
         assert!(!route.about.is_empty(), "{} says nothing", route.name);
         assert!(route.status == 204 || route.answer.is_some() || !route.path.starts_with("/api/b"), "{}", route.name);
     }

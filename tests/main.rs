@@ -13,17 +13,3 @@ mod stack;
 mod template;
 mod tidy;
 mod webhooks_hold;
-
-/// Every route of the API.
-fn all_routes() -> Vec<kit::Route> {
-    [
-        platform::routes(),
-        accounts::routes(),
-        directory::routes(),
-        bookings::routes(),
-        wallet::routes(),
-        admin::routes(),
-        webhooks::routes(),
-    ]
-    .concat()
-}

@@ -47,7 +47,7 @@ fn admitted(who: Who, role: Option<Role>) -> bool {
 
 #[tokio::test]
 async fn a_route_serves_whom_it_says_it_serves() {
-    let routes = crate::all_routes();
+    let routes = tests::all_routes();
     let world = World::new(&routes).await;
     for (user, role) in
         [("user_candidate", Role::Interviewee), ("user_admin", Role::Admin), ("user_demoted", Role::Admin)]
@@ -97,7 +97,7 @@ async fn a_route_serves_whom_it_says_it_serves() {
 
 #[tokio::test]
 async fn a_token_that_is_not_good_opens_nothing() {
-    let routes = crate::all_routes();
+    let routes = tests::all_routes();
     let world = World::new(&routes).await;
     world.add_person("user_candidate", Role::Interviewee).await;
     let claims = || testing::TokenClaims::of("user_candidate", world.app.now());
@@ -126,7 +126,7 @@ async fn a_token_that_is_not_good_opens_nothing() {
 
 #[tokio::test]
 async fn a_deleted_account_is_told_so_everywhere() {
-    let routes = crate::all_routes();
+    let routes = tests::all_routes();
     let world = World::new(&routes).await;
     let id = world.add_person("user_gone", Role::Interviewee).await;
     let stored = store::user::get(&world.app.table, &id).await.unwrap().unwrap();

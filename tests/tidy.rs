@@ -40,7 +40,7 @@ fn every_route_has_the_path_method_and_binary_that_the_template_gives_it() {
         .filter_map(|f| f.route().map(|(method, path)| (f.binary().to_owned(), (method.to_owned(), path.to_owned()))))
         .collect();
     let served: BTreeMap<String, (String, String)> =
-        crate::all_routes().iter().map(|r| (r.name.to_owned(), (r.method.to_owned(), r.path.to_owned()))).collect();
+        tests::all_routes().iter().map(|r| (r.name.to_owned(), (r.method.to_owned(), r.path.to_owned()))).collect();
     assert_eq!(served, deployed);
 }
 
@@ -48,7 +48,7 @@ fn every_route_has_the_path_method_and_binary_that_the_template_gives_it() {
 fn a_route_can_read_the_secrets_it_declares_and_no_others() {
     let functions: BTreeMap<String, String> =
         functions().into_iter().map(|f| (f.binary().to_owned(), f.block)).collect();
-    for route in crate::all_routes() {
+    for route in tests::all_routes() {
         let block = &functions[route.name];
         for (provider, secret) in [("clerk", "ClerkSecret"), ("stream", "StreamSecret"), ("gemini", "GeminiSecret")] {
             let declared = route.needs.iter().any(|p| p.name() == provider);

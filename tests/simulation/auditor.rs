@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::model::{Booking, Model};
-use crate::stage::{Stage, second};
+use tests::stage::{Stage, second};
 
 type Check = Result<(), String>;
 

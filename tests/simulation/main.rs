@@ -12,7 +12,6 @@ mod model;
 mod race;
 mod random;
 mod script;
-mod stage;
 mod steps;
 mod stories;
 mod world;
@@ -28,11 +27,6 @@ use world::Run;
 const PER_WORLD: usize = 500;
 /// How many operations belong to the normal tests.
 const NORMAL: u64 = 10_000;
-
-fn routes() -> Vec<kit::Route> {
-    [accounts::routes(), directory::routes(), bookings::routes(), wallet::routes(), admin::routes(), webhooks::routes()]
-        .concat()
-}
 
 fn number(name: &str) -> Option<u64> {
     #[expect(clippy::disallowed_methods, reason = "how `cargo xtask simulate` says what to do")]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::model::{Booking, CANDIDATE, Fact, HOUR, INTERVIEWER, MINUTE};
 use crate::random::Random;
-use crate::stage::{Stage, instant};
+use tests::stage::{Stage, instant};
 
 /// One webhook.
 #[derive(Debug, Clone, PartialEq)]

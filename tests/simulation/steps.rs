@@ -8,7 +8,7 @@ use store::outbox::Effect;
 use crate::model::{Ask, Booking, DAY, HOUR, MINUTE, Model};
 use crate::random::Random;
 use crate::script::Event;
-use crate::stage::{ADMIN, Queued, instant};
+use tests::stage::{ADMIN, Queued, instant};
 
 /// A request of a person, complete enough to be sent again.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::auditor::{audit, check, lies};
 use crate::model::{Ask, DAY, HOUR};
-use crate::stage::instant;
 use crate::steps::{Request, Step, Weather};
 use crate::world::{Check, Run, STREAM_AWAITED};
+use tests::stage::instant;
 
 impl Run {
     /// Lets the table write whatever its conditions say.

@@ -12,8 +12,8 @@ use crate::auditor::{audit, same, shown};
 use crate::model::{Ask, Booking, CANDIDATE, DAY, Expected, HOUR, INTERVIEWER, MINUTE, Model, NEW, Offer, State};
 use crate::random::Random;
 use crate::script::script;
-use crate::stage::{ADMIN, Queued, Stage};
 use crate::steps::{Pool, Request, Step, Weather, weather};
+use tests::stage::{ADMIN, Queued, Stage};
 
 /// How often everything is checked.
 const AUDIT_EVERY: usize = 100;

@@ -59,7 +59,7 @@ impl Stage {
         let client = client.config().to_builder().retry_config(retries);
         let client = client.retry_partition(RetryPartition::new(format!("world-{seed}"))).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
-        let router = kit::route::router(&crate::routes(), app.clone());
+        let router = kit::route::router(&crate::all_routes(), app.clone());
         let engine = Aws::at(&world.endpoint).dynamodb();
         #[expect(clippy::disallowed_methods, reason = "local addresses only; the defaults will do")]
         let control = reqwest::Client::new();

@@ -1,0 +1,18 @@
+//! What several test programs of this crate need.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
+
+pub mod stage;
+
+/// Every route of the API.
+pub fn all_routes() -> Vec<kit::Route> {
+    [
+        platform::routes(),
+        accounts::routes(),
+        directory::routes(),
+        bookings::routes(),
+        wallet::routes(),
+        admin::routes(),
+        webhooks::routes(),
+    ]
+    .concat()
+}
