@@ -9,6 +9,7 @@ mod package;
 mod places;
 mod python;
 mod run;
+mod second_engine;
 mod settings;
 mod simulate;
 mod test;

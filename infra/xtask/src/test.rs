@@ -12,13 +12,17 @@ use tokio::process::{Child, Command};
 use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed};
-use crate::{no_options, places, settings};
+use crate::{no_options, places, second_engine, settings};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
 pub async fn test(options: &[String]) -> Outcome<()> {
     no_options("test", options)?;
     timed("tests of the crates", run("cargo test", &mut crates_tests()?)).await?;
+    let mut again = crates_tests()?;
+    // Two engines are too slow for the waits of a crowd.
+    again.args(["--", "--quiet", "--skip", "concurrency"]);
+    timed("the same beside a second engine", second_engine::compare(again)).await?;
 
     let mut system = cargo();
     system.args(["test", "--package", "tests", "--no-run"]);

@@ -8,6 +8,7 @@ mod meter;
 mod people;
 mod table;
 mod tokens;
+mod twin;
 mod world;
 
 pub use faults::{Fate, Faults, Held, Sent, Trouble};

@@ -14,6 +14,7 @@ pub async fn dynamodb() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(dynoxide::server::serve_on(listener, engine));
+    let url = crate::twin::compared(url).await;
     create_table(&kit::aws::Aws::at(&url).dynamodb()).await;
     url
 }

@@ -4,7 +4,7 @@
 //! made through the product's own API. Data is kept between runs.
 
 mod emulator;
-mod ports;
+pub mod ports;
 mod simulators;
 
 use std::collections::BTreeMap;

@@ -29,7 +29,7 @@ pub fn choose(settings: &Settings) -> Outcome<u16> {
 }
 
 /// The first of the wished ports that is free, else any.
-fn free(wishes: &[u16]) -> Outcome<u16> {
+pub fn free(wishes: &[u16]) -> Outcome<u16> {
     if let Some(port) = wishes.iter().find(|port| **port > 0 && is_free(**port)) {
         return Ok(*port);
     }

@@ -1,0 +1,149 @@
+//! A second DynamoDB engine beside the first: every request of a test goes to both, and they have to agree.
+//!
+//! An engine may accept an expression that AWS refuses. Two engines written by different people seldom share such a mistake.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+/// Names the second engine's address, an instance of moto's server. `cargo xtask test` sets it.
+const VARIABLE: &str = "GREENROOM_SECOND_ENGINE";
+
+static ENGINES: AtomicU32 = AtomicU32::new(0);
+
+#[derive(Clone)]
+struct Wire {
+    http: reqwest::Client,
+    first: String,
+    second: String,
+    /// Every table has an account of the second engine to itself, so that all can have the same name.
+    account: String,
+    /// Both see the same order.
+    turn: Arc<Mutex<()>>,
+}
+
+/// Where the engine at this address is to be reached: the address itself, or one behind which a second engine
+/// compares, if there is one.
+pub async fn compared(engine: String) -> String {
+    let Ok(second) = std::env::var(VARIABLE) else { return engine };
+    let number = ENGINES.fetch_add(1, Ordering::SeqCst);
+    let wire = Wire {
+        http: reqwest::Client::new(),
+        first: engine,
+        second,
+        account: format!("{:06}{number:06}", std::process::id() % 1_000_000),
+        turn: Arc::default(),
+    };
+    let router = Router::new().fallback(pass).with_state(wire);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {
+    // A client that goes away while both are asked must not leave them apart.
+    tokio::spawn(async move {
+        let _turn = wire.turn.lock().await;
+        let first = wire.ask(&wire.first, &headers, &body).await;
+        let second = wire.ask(&wire.second, &headers, &body).await;
+        let (ours, theirs) = (meaning(first.0, &first.2), meaning(second.0, &second.2));
+        if ours != theirs {
+            let operation = headers["x-amz-target"].to_str().unwrap_or_default().to_owned();
+            eprintln!(
+                "two engines disagree about {operation} {}\nthe first says {ours}\nthe second says {theirs}\nin full: {}",
+                String::from_utf8_lossy(&body),
+                String::from_utf8_lossy(&second.2),
+            );
+            // Nothing a test forgives may hide it.
+            std::process::exit(101);
+        }
+        first
+    })
+    .await
+    .expect("both engines answer")
+}
+
+impl Wire {
+    async fn ask(&self, engine: &str, headers: &HeaderMap, body: &Bytes) -> (StatusCode, HeaderMap, Bytes) {
+        let mut onward = self.http.post(engine).body(body.clone()).header("x-moto-account-id", &self.account);
+        for name in ["x-amz-target", "x-amz-date", "content-type", "authorization"] {
+            if let Some(value) = headers.get(name) {
+                onward = onward.header(name, value.clone());
+            }
+        }
+        let answer = onward.send().await.expect("an answer of the engine");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        (status, headers, answer.bytes().await.expect("a body"))
+    }
+}
+
+/// What an answer says, without what engines may word or order differently.
+fn meaning(status: StatusCode, body: &[u8]) -> Value {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    if !status.is_success() {
+        let kind = body["__type"].as_str().and_then(|kind| kind.rsplit('#').next()).unwrap_or_default();
+        let reasons = body["CancellationReasons"].as_array().map(|all| all.iter().map(reason).collect::<Vec<_>>());
+        return json!({ "error": kind, "reasons": reasons });
+    }
+    let mut said = serde_json::Map::new();
+    for name in ["Item", "Attributes", "Count", "Items", "Responses", "UnprocessedKeys", "UnprocessedItems"] {
+        if let Some(value) = body.get(name).filter(|value| !is_empty(value)) {
+            said.insert(name.to_owned(), ordered(value.clone()));
+        }
+    }
+    Value::Object(said)
+}
+
+fn reason(reason: &Value) -> Value {
+    json!({ "code": reason["Code"], "item": ordered(reason["Item"].clone()) })
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(serde_json::Map::is_empty) || value.as_array().is_some_and(Vec::is_empty)
+}
+
+/// Batches, scans and sets come in any order, and only their content counts.
+fn ordered(value: Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.into_iter().map(ordered).collect();
+            values.sort_by_key(Value::to_string);
+            Value::Array(values)
+        }
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, ordered(value))).collect(),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(status: u16, body: Value) -> Value {
+        meaning(StatusCode::from_u16(status).expect("a status"), body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn order_and_wording_do_not_matter_and_content_does() {
+        let items = |a: &str, b: &str| says(200, json!({ "Items": [{ "id": { "S": a } }, { "id": { "S": b } }] }));
+        assert_eq!(items("1", "2"), items("2", "1"));
+        assert_ne!(items("1", "2"), items("1", "3"));
+        let refused = |kind: &str, code: &str| {
+            let reasons = json!([{ "Code": "None" }, { "Code": code, "Message": code.to_lowercase() }]);
+            says(400, json!({ "__type": kind, "message": "in one's own words", "CancellationReasons": reasons }))
+        };
+        let condition = refused("a#TransactionCanceledException", "ConditionalCheckFailed");
+        assert_eq!(condition, refused("b#TransactionCanceledException", "ConditionalCheckFailed"));
+        assert_ne!(condition, refused("a#TransactionCanceledException", "ValidationError"));
+        assert_ne!(condition, refused("a#ValidationException", "ConditionalCheckFailed"));
+        assert_ne!(condition, says(200, json!({})));
+        assert_eq!(says(200, json!({ "UnprocessedKeys": {} })), says(200, json!({})));
+    }
+}
