@@ -1,7 +1,8 @@
-//! `GET /health`: whether it runs, and which version.
+//! `GET /health`: whether it runs, and which version of what.
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::availability::zone_data_version;
 use http::StatusCode;
 use kit::write::answer;
 use kit::{App, Error, Route, Who};
@@ -18,15 +19,19 @@ pub fn route() -> Route {
 
 /// That it runs.
 #[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Health {
     /// Always `ok`: what does not run does not answer.
     status: &'static str,
     /// The commit it was built from.
     version: String,
+    /// The release of the IANA time zone database by which local times are computed.
+    zone_data_version: &'static str,
 }
 
 async fn health(State(app): State<App>) -> Result<Response, Error> {
-    answer(StatusCode::OK, &Health { status: "ok", version: app.config.version.clone() })
+    let version = app.config.version.clone();
+    answer(StatusCode::OK, &Health { status: "ok", version, zone_data_version: zone_data_version() })
 }
 
 #[cfg(test)]
@@ -39,7 +44,11 @@ mod tests {
         let world = World::new(&crate::routes()).await;
         let answer = world.send("GET", "/health", None, &[]).await;
         assert_eq!(answer.headers["x-request-id"], "request-1");
-        assert_eq!(answer.expect(200), json!({ "status": "ok", "version": "unknown" }));
+        let body = answer.expect(200);
+        let zone_data = body["zoneDataVersion"].as_str().unwrap();
+        // A year and a letter; whichever it is today.
+        assert!(zone_data.len() == 5 && zone_data.starts_with("20"), "{zone_data}");
+        assert_eq!(body, json!({ "status": "ok", "version": "unknown", "zoneDataVersion": zone_data }));
     }
 
     #[tokio::test]

