@@ -107,25 +107,28 @@ impl Booking {
             cuts.extend([stay.0, self.left(key.0, *stay)].into_iter().flatten());
         }
         let cuts: Vec<i64> = cuts.into_iter().collect();
-        let (mut together, mut waited, mut present, mut seen) = (0, 0, 0, false);
+        let (mut together, mut stayed, mut seen) = (0, 0, false);
         for pair in cuts.windows(2) {
             let [candidate, interviewer] = [CANDIDATE, INTERVIEWER].map(|side| self.was_there(side, pair[0]));
             let length = pair[1] - pair[0];
-            seen |= candidate || interviewer;
             together += if candidate && interviewer { length } else { 0 };
-            present += if interviewer { length } else { 0 };
-            waited += if interviewer && pair[0] >= self.start && pair[1] <= self.end { length } else { 0 };
+            if pair[0] >= self.start && pair[1] <= self.end {
+                seen |= candidate || interviewer;
+                stayed += if interviewer { length } else { 0 };
+            }
         }
         let still_open = self.stays.iter().any(|(key, stay)| {
             let ended = self.session_ends.get(&key.0).copied().flatten().is_some();
             key.1 == INTERVIEWER && (stay.0.is_none() || stay.1.is_none() && !ended)
         });
-        let candidate_came = self.stays.keys().any(|key| key.1 == CANDIDATE);
+        let candidate_came = self.stays.iter().any(|(key, stay)| {
+            key.1 == CANDIDATE && stay.0.is_none_or(|at| at < self.end) && stay.1.is_none_or(|at| at > self.start)
+        });
         if together >= 5 * MINUTE {
             Finding::Held
-        } else if seen && present < 5 * MINUTE && !still_open {
+        } else if seen && stayed < 5 * MINUTE && !still_open {
             Finding::InterviewerNoShow
-        } else if !candidate_came && waited >= 10 * MINUTE {
+        } else if !candidate_came && stayed >= 10 * MINUTE {
             Finding::CandidateNoShow
         } else {
             Finding::Unclear

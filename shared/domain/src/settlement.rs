@@ -57,9 +57,9 @@ pub struct Attendance {
 pub enum Finding {
     /// Both were there together for at least five minutes.
     Held,
-    /// Only the candidate was there, or the interviewer for less than five minutes.
+    /// Within the booked time only the candidate was there, or the interviewer for less than five minutes.
     InterviewerNoShow,
-    /// Only the interviewer was there, for at least ten minutes within the booked time.
+    /// Within the booked time only the interviewer was there, for at least ten minutes.
     CandidateNoShow,
     /// Nobody was seen, or they were together too briefly to tell: it takes somebody's word.
     Unclear,
@@ -69,29 +69,33 @@ type Interval = (Timestamp, Timestamp);
 
 impl Attendance {
     /// What the facts say for a booking from `start` to `end`. Pure and independent of the order of the facts.
+    ///
+    /// Time together counts whenever it was. Who did not come is judged by the booked time alone: the call's door is open
+    /// before and after it, and looking in then must neither undo a no-show of one's own nor make one of the other's.
     pub fn finding(&self, start: Timestamp, end: Timestamp) -> Finding {
         let candidate = self.presence(Party::Interviewee);
         let interviewer = self.presence(Party::Interviewer);
-        let together = total(&intersect(&candidate, &interviewer));
-        let interviewer_total = total(&interviewer);
-        let interviewer_in_booked = total(&intersect(&interviewer, &[(start, end)]));
-        if together >= HELD_AFTER {
+        let booked = [(start, end)];
+        let candidate_came = !intersect(&candidate, &booked).is_empty();
+        let interviewer_stayed = total(&intersect(&interviewer, &booked));
+        if total(&intersect(&candidate, &interviewer)) >= HELD_AFTER {
             Finding::Held
-        } else if (!candidate.is_empty() || !interviewer.is_empty())
-            && interviewer_total < INTERVIEWER_PRESENT_AFTER
+        } else if (candidate_came || !interviewer_stayed.is_zero())
+            && interviewer_stayed < INTERVIEWER_PRESENT_AFTER
             && !self.is_open(Party::Interviewer)
         {
             Finding::InterviewerNoShow
-        } else if !self.was_seen(Party::Interviewee) && interviewer_in_booked >= INTERVIEWER_WAITED {
+        } else if !self.may_have_come(Party::Interviewee, start, end) && interviewer_stayed >= INTERVIEWER_WAITED {
             Finding::CandidateNoShow
         } else {
             Finding::Unclear
         }
     }
 
-    /// Whether anything at all is known of `party` in the call, even where it is not known for how long.
-    fn was_seen(&self, party: Party) -> bool {
-        self.visits.iter().any(|v| v.party == party)
+    /// Whether anything is known of `party` that may lie in the booked time, even where it is not known for how long.
+    fn may_have_come(&self, party: Party, start: Timestamp, end: Timestamp) -> bool {
+        let mut stays = self.visits.iter().filter(|v| v.party == party);
+        stays.any(|v| v.joined_at.is_none_or(|at| at < end) && v.left_at.is_none_or(|at| at > start))
     }
 
     /// Whether `party` may have been there for longer than is known: one end of a stay has not been told yet, because
@@ -230,6 +234,37 @@ mod tests {
     fn one_party_twice_at_the_same_time_counts_once() {
         use Party::{Interviewee as C, Interviewer as I};
         assert_eq!(finding(vec![visit(C, 0, 3), visit(C, 0, 3), visit(I, 0, 60)]), Finding::Unclear);
+    }
+
+    #[test]
+    fn nobody_gains_by_looking_in_outside_the_booked_time() {
+        use Party::{Interviewee as C, Interviewer as I};
+        for (visits, expected, who) in [
+            (vec![visit(C, 0, 60), visit(I, 61, 75)], Finding::InterviewerNoShow, "an interviewer who comes too late"),
+            (
+                vec![visit(C, 0, 60), visit(I, -9, -1)],
+                Finding::InterviewerNoShow,
+                "an interviewer who leaves too early",
+            ),
+            (vec![visit(I, 0, 60), visit(C, 61, 62)], Finding::CandidateNoShow, "a candidate who comes too late"),
+            (vec![visit(I, 0, 60), visit(C, -9, -1)], Finding::CandidateNoShow, "a candidate who leaves too early"),
+            (vec![visit(I, 61, 75)], Finding::Unclear, "an interviewer who comes when nobody expects it"),
+            (vec![visit(C, 61, 62)], Finding::Unclear, "a candidate who wants it to look as if they had waited"),
+            (vec![visit(C, 0, 30), visit(I, 65, 80), visit(C, 70, 75)], Finding::Held, "they met after all"),
+        ] {
+            assert_eq!(finding(visits), expected, "{who}");
+        }
+    }
+
+    #[test]
+    fn time_together_adds_up_over_sessions_of_the_call() {
+        use Party::{Interviewee as C, Interviewer as I};
+        let second = |party, from, to| Visit { session_id: "s2".into(), ..visit(party, from, to) };
+        let both = vec![visit(C, 0, 3), visit(I, 0, 3), second(C, 20, 22), second(I, 20, 22)];
+        assert_eq!(finding(both), Finding::Held, "three minutes and two");
+        // In two sessions at once, say with two devices, a minute is still a minute.
+        let twice = vec![visit(C, 0, 3), visit(I, 0, 60), second(C, 0, 3), second(I, 0, 60)];
+        assert_eq!(finding(twice), Finding::Unclear);
     }
 
     #[test]
