@@ -143,15 +143,18 @@ impl Books {
         Ok(())
     }
 
-    /// I4: nobody is in two places, and calendars are exactly what the bookings take; what is due is what is scheduled.
+    /// I4: nobody is in two places, and calendars are exactly what the bookings take; rows of what is due are where bookings say.
     fn times(&self) -> Check {
         let mut taken: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
         let mut due = BTreeSet::new();
         for (id, booking) in &self.bookings {
-            if booking["status"] == "SCHEDULED" {
-                let hour: String = booking["dueAt"].as_str().unwrap().chars().take(13).collect();
-                due.insert((hour, id.clone()));
+            let due_at = booking["dueAt"].as_str();
+            match booking["status"].as_str() {
+                Some("SCHEDULED") => demand!(due_at.is_some(), "nobody will settle {id}"),
+                Some("CANCELLED") => demand!(due_at.is_none(), "{id} is cancelled and due"),
+                _ => {}
             }
+            due.extend(due_at.map(|at| (at.chars().take(13).collect::<String>(), id.clone())));
             if booking["status"] == "CANCELLED" {
                 continue;
             }
@@ -166,7 +169,7 @@ impl Books {
         let mut calendars = self.calendars.clone();
         calendars.retain(|_, quarters| !quarters.is_empty());
         demand!(calendars == taken, "I4: calendars {calendars:?} are not what bookings take: {taken:?}");
-        demand!(self.due == due, "due rows {:?}, scheduled are {due:?}", self.due);
+        demand!(self.due == due, "due rows {:?}, bookings say {due:?}", self.due);
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The pull path: asking Stream for what its webhooks may never have brought (architecture: providers drop events).
 
-use domain::booking::{Booking, FeedbackState};
+use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
 use domain::settlement::{CallSession, Visit};
 use kit::App;
 use kit::error::Error;
@@ -62,7 +62,9 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     let unheard = stored.iter().any(|file| file.object_key.is_some())
         && matches!(booking.feedback, None | Some(FeedbackState::Failed));
     if unheard {
-        effects.push(Effect::Feedback { booking_id: id, cause: "sweep".to_owned() });
+        // Once at the first looks and once more at the last; a message that fails is tried again by its queue.
+        let cause = if app.now() < booking.end_time + WORD_AWAITED { "sweep" } else { "last_sweep" };
+        effects.push(Effect::Feedback { booking_id: id, cause: cause.to_owned() });
     }
     let known: Vec<keys::Key> = effects.iter().map(|effect| keys::outbox(&effect.outbox_id())).collect();
     let items = app.table.batch_get(&known).await?;

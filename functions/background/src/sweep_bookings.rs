@@ -1,5 +1,5 @@
 //! The schedule that settles what nobody has settled, by the sweep column of the settlement table (DECISIONS.md, "When credits
-//! move"). It reads only what is due: the rows of each hour since the oldest that may still hold any.
+//! move"), and looks after what is paid until its feedback is there. It reads only what is due: the rows of each hour since the oldest that may still hold any.
 
 use domain::booking::{Booking, Sweep};
 use domain::ids::{BookingId, TransactionId};
@@ -100,7 +100,8 @@ async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
 
 async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Error> {
     let now = app.now();
-    let Some(before) = booking::get(&app.table, id).await?.filter(|b| b.is_scheduled() && hour_of(b.due_at) == hour)
+    let before = booking::get(&app.table, id).await?;
+    let Some((before, due_at)) = before.and_then(|b| b.due_at.map(|at| (b, at))).filter(|(_, at)| hour_of(*at) == hour)
     else {
         // A row that its booking has left behind.
         let mut tx = Tx::new();
@@ -108,14 +109,21 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
         tx.commit(&app.table).await?;
         return Ok(Outcome::Done);
     };
-    if before.due_at > now {
+    if due_at > now {
         return Ok(Outcome::Early);
     }
     let asked = ask_stream(app, &before).await;
     let facts = attendance(&app.table, id).await?;
     match before.sweep(&facts, now) {
         Sweep::Nothing => Ok(Outcome::Later),
-        Sweep::Wait(until) => look_again(app, &before, until).await,
+        Sweep::Wait(until) => look_again(app, &before, Some(until)).await,
+        Sweep::LookAfter(until) => match asked {
+            Ok(_) => look_again(app, &before, until).await,
+            Err(error) => {
+                tracing::warn!(booking.id = %id, ?error, "Stream could not be asked for what is missing");
+                look_again(app, &before, Some(now + STREAM_AWAITED)).await
+            }
+        },
         Sweep::Capture(after, transfer) => {
             let items = app.table.batch_get(&capture_keys(&before)).await?;
             let mut tx = Tx::new();
@@ -129,10 +137,10 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
             // Nothing is given back before Stream has been asked for what may never have reached us.
             match asked {
                 Ok(Answered::NothingNew) => {}
-                Ok(Answered::SomethingNew) => return look_again(app, &before, now + HOUR).await,
+                Ok(Answered::SomethingNew) => return look_again(app, &before, Some(now + HOUR)).await,
                 Err(error) => {
                     tracing::warn!(booking.id = %id, ?error, "Stream could not be asked, so nothing is released yet");
-                    return look_again(app, &before, now + STREAM_AWAITED).await;
+                    return look_again(app, &before, Some(now + STREAM_AWAITED)).await;
                 }
             }
             let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
@@ -146,10 +154,10 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
     }
 }
 
-/// Lets the sweep look at a booking at another time.
-async fn look_again(app: &App, before: &Booking, at: Timestamp) -> Result<Outcome, Error> {
+/// Lets the sweep look at a booking at another time, or not any more.
+async fn look_again(app: &App, before: &Booking, due_at: Option<Timestamp>) -> Result<Outcome, Error> {
     let mut tx = Tx::new();
-    booking::replace(&mut tx, before, &Booking { due_at: at, ..before.clone() })?;
+    booking::replace(&mut tx, before, &Booking { due_at, ..before.clone() })?;
     tx.commit(&app.table).await?;
     Ok(Outcome::Done)
 }

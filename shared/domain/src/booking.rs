@@ -153,8 +153,10 @@ pub struct Booking {
     /// How often it was moved.
     #[serde(default)]
     pub reschedules: u32,
-    /// When the sweep looks at it next, while it is scheduled.
-    pub due_at: Timestamp,
+    /// When the sweep looks at it next: to settle it, or for what a held session has not brought yet. Nothing once nothing
+    /// is awaited any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<Timestamp>,
     /// When it was booked.
     pub created_at: Timestamp,
     /// How often it was written; 0 where it is not stored yet.
@@ -241,13 +243,15 @@ impl Problem for BookingError {
     }
 }
 
-/// What the sweep makes of a booking that nobody has settled.
+/// What the sweep makes of a booking that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sweep {
-    /// It is settled, or was moved: nothing is due.
+    /// It was cancelled: nothing is due.
     Nothing,
     /// It is not ripe; look again then.
     Wait(Timestamp),
+    /// It is paid; see whether all its files and its feedback have come, and look again then, if at all.
+    LookAfter(Option<Timestamp>),
     /// Attendance, or the interviewer's word, says that it took place, or that the candidate stayed away: pay.
     Capture(Booking, Transfer),
     /// The interviewer stayed away, or nobody said that it took place: give the price back.
@@ -286,7 +290,7 @@ impl Booking {
             feedback: None,
             reviewed: false,
             reschedules: 0,
-            due_at: end_time + DUE_AFTER,
+            due_at: Some(end_time + DUE_AFTER),
             created_at: now,
             version: 0,
         };
@@ -393,16 +397,29 @@ impl Booking {
     fn released(&self, cancellation: Cancellation, reason: SettlementReason) -> (Self, Transfer) {
         let now = cancellation.at;
         let settlement = Settlement { outcome: Outcome::Released, reason, settled_at: now };
-        let booking = Self { state: State::Cancelled { cancellation, settlement }, ..self.clone() };
+        let booking = Self { state: State::Cancelled { cancellation, settlement }, due_at: None, ..self.clone() };
         (booking, Transfer::release(self.booking_id, &self.interviewee_id, self.credits_charged, now))
     }
 
     fn captured(&self, reason: SettlementReason, now: Timestamp) -> (Self, Transfer) {
         let settlement = Settlement { outcome: Outcome::Captured, reason, settled_at: now };
-        let booking = Self { state: State::Completed { completed_at: now, settlement }, ..self.clone() };
+        let state = State::Completed { completed_at: now, settlement };
+        let booking = Self { state, due_at: self.next_look(now), ..self.clone() };
         let transfer =
             Transfer::capture(self.booking_id, &self.interviewee_id, &self.interviewer_id, self.credits_charged, now);
         (booking, transfer)
+    }
+
+    /// When the sweep looks next at a completed session for its recording, transcript and feedback: an hour after its end,
+    /// since providers lose events, and once more a day after it where there is no feedback yet.
+    fn next_look(&self, now: Timestamp) -> Option<Timestamp> {
+        let (first, last) = (self.end_time + DUE_AFTER, self.end_time + WORD_AWAITED);
+        let is_judged = matches!(self.feedback, Some(FeedbackState::Complete | FeedbackState::InsufficientEvidence));
+        match self.consents.both() {
+            true if now < first => Some(first),
+            true if now < last && !is_judged => Some(last),
+            _ => None,
+        }
     }
 
     /// The interviewer says that the session took place (the click column of the settlement table).
@@ -435,7 +452,11 @@ impl Booking {
     /// What the sweep does with it (the sweep column of the settlement table). Pure: the same facts lead to the same end,
     /// however often and however late it is asked.
     pub fn sweep(&self, attendance: &Attendance, now: Timestamp) -> Sweep {
-        let State::Scheduled { completion_requested_at } = &self.state else { return Sweep::Nothing };
+        let completion_requested_at = match &self.state {
+            State::Scheduled { completion_requested_at } => completion_requested_at,
+            State::Completed { .. } => return Sweep::LookAfter(self.next_look(now)),
+            State::Cancelled { .. } => return Sweep::Nothing,
+        };
         let (first_look, last_word) = (self.end_time + DUE_AFTER, self.end_time + WORD_AWAITED);
         if now < first_look {
             return Sweep::Wait(first_look);
@@ -493,7 +514,7 @@ impl Booking {
         if end_time.duration_since(start_time) != self.end_time.duration_since(self.start_time) {
             return Err(BookingError::SlotUnavailable);
         }
-        let due_at = end_time + DUE_AFTER;
+        let due_at = Some(end_time + DUE_AFTER);
         Ok(Self { start_time, end_time, due_at, reschedules: self.reschedules + 1, ..self.clone() })
     }
 
@@ -521,6 +542,7 @@ impl Booking {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::consent::CONSENT_VERSION;
     use crate::ledger::TransferKind;
     use crate::settlement::Visit;
     use ulid::Ulid;
@@ -675,7 +697,31 @@ mod tests {
         let settled = claimed.sweep(&seen(&NOBODY), at(25 * hour));
         assert_eq!(reason(&settled), Some(SettlementReason::ConfirmedByInterviewer));
         let (done, _) = now(booking().complete_by_feedback(at(20)));
-        assert_eq!(done.sweep(&seen(&NOBODY), at(25 * hour)), Sweep::Nothing);
+        assert_eq!(done.sweep(&seen(&NOBODY), at(25 * hour)), Sweep::LookAfter(None));
+    }
+
+    #[test]
+    fn a_paid_session_is_looked_after_until_it_is_judged_or_a_day_is_over() {
+        let mut agreed = booking();
+        for party in [Party::Interviewee, Party::Interviewer] {
+            agreed.consents.say(party, CONSENT_VERSION, true, at(0)).unwrap();
+        }
+        let paid = |booking: &Booking, minute| match now(booking.complete(&seen(&BOTH), at(minute))) {
+            Completion::Captured(done, _) => done,
+            Completion::Remembered(_) => panic!("they were together"),
+        };
+        let (first, last) = (at(2 * 60), at(25 * 60));
+        let looks = |booking: &Booking, minute| booking.sweep(&seen(&BOTH), at(minute));
+        let done = paid(&agreed, 61);
+        assert_eq!(done.due_at, Some(first), "the row that the booking had stays as it is");
+        assert_eq!(looks(&done, 119), Sweep::LookAfter(Some(first)));
+        assert_eq!(looks(&done, 120), Sweep::LookAfter(Some(last)));
+        assert_eq!(looks(&done, 25 * 60), Sweep::LookAfter(None));
+        let judged = Booking { feedback: Some(FeedbackState::Complete), ..done };
+        assert_eq!(looks(&judged, 120), Sweep::LookAfter(None));
+        let Sweep::Capture(swept, _) = agreed.sweep(&seen(&BOTH), first) else { panic!("it is ripe") };
+        assert_eq!(swept.due_at, Some(last), "the sweep has just looked");
+        assert_eq!(paid(&booking(), 61).due_at, None, "nothing was recorded, so nothing can come");
     }
 
     #[test]
@@ -691,7 +737,7 @@ mod tests {
         let times = |minute| (at(minute), at(minute + 60));
         let early = at(-1000);
         let once = booking().reschedule(times(600), early).unwrap();
-        assert_eq!((once.start_time, once.due_at, once.credits_charged), (at(600), at(720), 30));
+        assert_eq!((once.start_time, once.due_at, once.credits_charged), (at(600), Some(at(720)), 30));
         let twice = once.reschedule(times(1200), early).unwrap();
         assert!(matches!(twice.reschedule(times(1800), early), Err(BookingError::NotReschedulable(_))));
         assert!(booking().reschedule(times(600), at(-120)).is_ok());

@@ -40,15 +40,17 @@ pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     tx.create(item(&Booking { version: 1, ..booking.clone() })?);
     let month = utc_month(booking.created_at);
     tx.create(Item::new(keys::booking_row(&month, booking.booking_id), "BookingRow", &pointer)?);
-    tx.create(Item::new(keys::due(booking.due_at, booking.booking_id), "Due", &pointer)?);
+    if let Some(at) = booking.due_at {
+        tx.create(Item::new(keys::due(at, booking.booking_id), "Due", &pointer)?);
+    }
     Ok(())
 }
 
-/// Writes a changed booking over the version it was read at. The row by which the sweep finds it follows: it goes once
-/// the booking is settled, and moves when the sweep is to look at another time.
+/// Writes a changed booking over the version it was read at. The row by which the sweep finds it follows: it moves when
+/// the sweep is to look at another time, and goes when it need not look any more.
 pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), StoreError> {
     tx.replace(item(&Booking { version: before.version + 1, ..after.clone() })?, before.version);
-    let row = |b: &Booking| b.is_scheduled().then(|| keys::due(b.due_at, b.booking_id));
+    let row = |b: &Booking| b.due_at.map(|at| keys::due(at, b.booking_id));
     let (old, new) = (row(before), row(after));
     if old != new {
         if let Some(old) = old {

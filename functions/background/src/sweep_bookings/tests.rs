@@ -1,4 +1,4 @@
-use domain::booking::{CancelCode, CancelledBy, Party, State};
+use domain::booking::{Applied, Booking, CancelCode, CancelledBy, Party, State};
 use domain::settlement::{SettlementReason, Visit};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -109,25 +109,67 @@ async fn nothing_is_released_while_stream_cannot_be_asked() {
     assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
 }
 
-#[tokio::test]
-async fn what_never_reached_us_is_asked_for_before_anything_is_given_back() {
+/// A session that was recorded at Stream, and none of whose webhooks arrived: there is no address to send them to.
+async fn unheard_of_session() -> Stage {
     let stage = Stage::new().await;
     let booking = stage.booked(true).await;
     let create = crate::stage::delivery(store::outbox::Effect::CreateCall { booking_id: booking_id() });
     crate::run_effects::run_effects(stage.app.clone(), create).await.unwrap();
     let matching = store::outbox::Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
     crate::run_effects::run_effects(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
-    // The session is played, and none of its webhooks arrives: there is no address to send them to.
     let id = booking.booking_id.to_string();
     let how = PlayRequest { transcript: Some("short-5min".into()), ..PlayRequest::default() };
     stage.stream.play("default", &id, how).await.unwrap();
     assert!(stage.stream.call("default", &id).is_some(), "{}", cid());
+    stage
+}
 
+async fn files_are_sent_for(stage: &Stage) -> bool {
+    let waiting = stage.waiting().await;
+    ["copy_transcript:", "copy_recording:"].iter().all(|kind| waiting.iter().any(|id| id.starts_with(kind)))
+}
+
+async fn due_at(stage: &Stage) -> Option<i64> {
+    let minute = stage.booking().await.due_at.map(|at| at.duration_since(noon()).as_mins());
+    if let Some(minute) = minute {
+        let hour = noon() + SignedDuration::from_mins(minute / 60 * 60);
+        assert_eq!(store::booking::due_in_hour(&stage.app.table, hour).await.unwrap(), [booking_id()]);
+    }
+    minute
+}
+
+#[tokio::test]
+async fn a_paid_session_gets_its_files_although_every_event_was_lost() {
+    let stage = unheard_of_session().await;
+    let just_after = noon() + SignedDuration::from_mins(61);
+    let paid = |booking: Booking| match booking.complete_by_feedback(just_after) {
+        Ok(Applied::Now((paid, _))) => paid,
+        other => panic!("{other:?}"),
+    };
+    stage.change(paid).await;
+    assert_eq!(due_at(&stage).await, Some(120));
+    let before = (stage.balances("cara").await, stage.balances("ivy").await);
+    sweep_at(&stage, 119).await;
+    assert!(!files_are_sent_for(&stage).await, "too early to ask");
+    stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
+    sweep_at(&stage, 120).await;
+    assert!(!files_are_sent_for(&stage).await, "Stream cannot be asked");
+    assert_eq!(due_at(&stage).await, Some(135));
+    sweep_at(&stage, 135).await;
+    assert!(files_are_sent_for(&stage).await);
+    // There is no feedback yet, so it is looked at once more, a day after the end, and then no more.
+    assert_eq!(due_at(&stage).await, Some(25 * 60));
+    sweep_at(&stage, 25 * 60).await;
+    assert_eq!(due_at(&stage).await, None);
+    assert_eq!((stage.balances("cara").await, stage.balances("ivy").await), before, "looking moves nothing");
+}
+
+#[tokio::test]
+async fn what_never_reached_us_is_asked_for_before_anything_is_given_back() {
+    let stage = unheard_of_session().await;
     sweep_at(&stage, 25 * 60).await;
     assert_eq!(reason(&stage).await, None, "it was released although Stream has a session of it");
-    let waiting = stage.waiting().await;
-    assert!(waiting.iter().any(|id| id.starts_with("copy_transcript:")), "{waiting:?}");
-    assert!(waiting.iter().any(|id| id.starts_with("copy_recording:")), "{waiting:?}");
+    assert!(files_are_sent_for(&stage).await);
     // Asked once more an hour later, it has nothing new to say.
     sweep_at(&stage, 26 * 60).await;
     assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
@@ -136,14 +178,12 @@ async fn what_never_reached_us_is_asked_for_before_anything_is_given_back() {
 #[tokio::test]
 async fn a_row_that_its_booking_left_behind_is_removed() {
     let stage = Stage::new().await;
-    let booking = stage.booked(false).await;
+    let due_at = stage.booked(false).await.due_at.unwrap();
     stage.cancel().await;
     let mut tx = Tx::new();
-    tx.put(
-        store::Item::new(store::keys::due(booking.due_at, booking_id()), "Due", &json!({ "bookingId": booking_id() }))
-            .unwrap(),
-    );
+    let pointer = json!({ "bookingId": booking_id() });
+    tx.put(store::Item::new(store::keys::due(due_at, booking_id()), "Due", &pointer).unwrap());
     tx.commit(&stage.app.table).await.unwrap();
     sweep_at(&stage, 180).await;
-    assert!(store::booking::due_in_hour(&stage.app.table, booking.due_at).await.unwrap().is_empty());
+    assert!(store::booking::due_in_hour(&stage.app.table, due_at).await.unwrap().is_empty());
 }
