@@ -26,6 +26,8 @@ impl Run {
             }
         };
         self.stage.faults.calm();
+        self.trace(first, &one);
+        self.trace(second, &two);
         self.note_message(first, &one);
         self.note_message(second, &two);
         let mut reasons = Vec::new();

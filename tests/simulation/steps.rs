@@ -172,8 +172,14 @@ impl Pool {
     }
 
     fn book(&mut self, random: &mut Random, model: &Model, now: i64) -> Step {
-        // One of them is in a hurry.
-        let who = if random.percent(35) { model.candidates[0].clone() } else { random.pick(&model.candidates) };
+        // Seldom somebody whose account is gone; one of the others is in a hurry.
+        let gone = |who: &&String| model.deleted.contains(*who);
+        let present: Vec<&String> = model.candidates.iter().filter(|who| !gone(who)).collect();
+        let who = match random.below(100) {
+            0..=4 => random.pick(&model.candidates),
+            5..=40 => present[0].clone(),
+            _ => random.pick(&present).clone(),
+        };
         self.book_as(who, random, model, now)
     }
 

@@ -8,6 +8,29 @@ use crate::steps::{Request, Step, Weather};
 use crate::world::{Check, Run, STREAM_AWAITED};
 use tests::stage::instant;
 
+/// Who meets at one write.
+#[derive(Debug, Clone, Copy)]
+pub enum Rivals {
+    TwoForOneSlot,
+    TwoForOneBalance,
+    OneKeyTwice,
+    BothCancel,
+    MovedAndCancelled,
+}
+
+pub const RIVALS: &[Rivals] = &[
+    Rivals::TwoForOneSlot,
+    Rivals::TwoForOneBalance,
+    Rivals::OneKeyTwice,
+    Rivals::BothCancel,
+    Rivals::MovedAndCancelled,
+];
+
+fn request(who: &str, path: &str, body: &Value, key: Option<&str>, ask: Ask) -> Step {
+    let (who, path, body, key) = (who.to_owned(), path.to_owned(), body.to_string(), key.map(str::to_owned));
+    Step::Request(Request { who, method: "POST", path, body, key, ask })
+}
+
 impl Run {
     /// Lets the table write whatever its conditions say.
     pub fn forget_conditions(&self) {
@@ -79,9 +102,43 @@ impl Run {
     }
 
     async fn ask(&mut self, who: &str, path: &str, body: &Value, ask: Ask) -> Check {
-        let (who, path, body) = (who.to_owned(), path.to_owned(), body.to_string());
-        let request = Request { who, method: "POST", path, body, key: None, ask };
-        self.step(&Step::Request(request), Weather::Fair).await
+        self.step(&request(who, path, body, None, ask), Weather::Fair).await
+    }
+
+    /// Lets two requests meet: the first is held at its first write until the second is through.
+    pub async fn compete(&mut self, rivals: Rivals) -> Check {
+        let (candidate, booking) = self.one_booking(6 * HOUR).await?;
+        let interviewer = self.model.bookings[&booking].interviewer.clone();
+        let start = self.model.bookings[&booking].start + 3 * HOUR;
+        let book = |who: &str, start: i64, key: Option<&str>| {
+            let body = json!({ "interviewerId": interviewer, "startTime": instant(start) });
+            let ask = Ask::Book { interviewer: interviewer.clone(), start, shown_price: None };
+            request(who, "/api/bookings", &body, key, ask)
+        };
+        let cancel = |who: &str| {
+            let ask = Ask::Cancel { booking: booking.clone(), objects: false };
+            let path = format!("/api/bookings/{booking}/cancel");
+            request(who, &path, &json!({ "reason": "plans changed" }), None, ask)
+        };
+        let (first, second) = match rivals {
+            Rivals::TwoForOneSlot => (book("cara1", start, None), book("cara2", start, None)),
+            Rivals::TwoForOneBalance => {
+                // Enough is left for one of them.
+                let step = self.pool.adjust_by("cara1".to_owned(), -170, false);
+                self.step(&step, Weather::Fair).await?;
+                (book("cara1", start, None), book("cara1", start + HOUR, None))
+            }
+            Rivals::OneKeyTwice => (book("cara1", start, Some("twice")), book("cara1", start, Some("twice"))),
+            Rivals::BothCancel => (cancel(&candidate), cancel(&interviewer)),
+            Rivals::MovedAndCancelled => {
+                let ask = Ask::Reschedule { booking: booking.clone(), start };
+                let path = format!("/api/bookings/{booking}/reschedule");
+                let body = json!({ "startTime": instant(start) });
+                (request(&candidate, &path, &body, None, ask), cancel(&interviewer))
+            }
+        };
+        self.race(&first, &second).await?;
+        audit(&self.stage, &self.model).await
     }
 
     /// Tells the auditor one lie after the other; each must be found.

@@ -1,6 +1,7 @@
 //! One world: its application, its model, and what happens until something is wrong.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kit::write::sha256_hex;
 use serde_json::{Value, json};
@@ -56,6 +57,7 @@ pub struct Run {
     is_slow: bool,
     /// How often what happened, for the proof that it did.
     pub seen: BTreeMap<String, usize>,
+    trace: DefaultHasher,
 }
 
 pub type Check = Result<(), String>;
@@ -90,6 +92,7 @@ impl Run {
             verbose,
             is_slow: false,
             seen: BTreeMap::new(),
+            trace: DefaultHasher::new(),
         }
     }
 
@@ -127,6 +130,26 @@ impl Run {
         let weather = weather(&mut self.random, &step);
         self.say(number, || format!("{weather:?} {step:?}"));
         self.step(&step, weather).await.map_err(|why| format!("{weather:?} {step:?}\n{why}"))
+    }
+
+    /// Notes what a step was and what came of it.
+    pub fn trace(&mut self, step: &Step, outcome: &Outcome) {
+        let came = match outcome {
+            Outcome::Answer(answer) => format!("{} {}", answer.status, answer.body),
+            other => format!("{other:?}"),
+        };
+        if self.verbose {
+            eprintln!("    {came}");
+        }
+        // Why a worker failed is told with the date of an answer, and files are served at another port each time.
+        let came = if let Outcome::Worked(outcome) = outcome { format!("{}", outcome.is_ok()) } else { came };
+        let line = format!("{} {step:?} {came}", self.stage.now()).replace(&self.stage.faults.url(), "");
+        line.hash(&mut self.trace);
+    }
+
+    /// A digest of everything that was done and of what came of it.
+    pub fn digest(&self) -> u64 {
+        self.trace.finish()
     }
 
     fn say(&self, number: usize, what: impl FnOnce() -> String) {
@@ -252,6 +275,7 @@ impl Run {
         self.cloud(weather);
         let paid_before = self.stage.gemini.generations();
         let mut outcome = self.act(step).await;
+        self.trace(step, &outcome);
         if self.stage.gemini.generations() > paid_before && !self.wants_feedback(step) {
             return Err("I8: a model was asked for what is stored, or for nobody".to_owned());
         }
@@ -366,6 +390,7 @@ impl Run {
             return Ok(());
         }
         let outcome = self.act(step).await;
+        self.trace(step, &outcome);
         let (after, expected) = self.predict(&self.model, step, 0);
         let (Outcome::Answer(answer), Some(expected)) = (&outcome, &expected) else { return Ok(()) };
         fits(answer, expected).map_err(|why| format!("asked again: {why}"))?;
@@ -543,7 +568,8 @@ impl Run {
                 return Err(format!("there is no feedback, consents are {side:?}: {booking:?}"));
             }
         }
-        let waiting = self.stage.items().await.into_iter().find(|item| item["gsi1pk"] == "OUTBOX");
+        let items = self.stage.items().await;
+        let waiting = items.iter().find(|item| item["gsi1pk"] == "OUTBOX");
         waiting.map_or(Ok(()), |row| Err(format!("I7: a row still waits: {row}")))
     }
 }

@@ -1,6 +1,8 @@
 //! The application under test with everything it talks to, in process: a table behind [`Faults`], Stream, Gemini, a bucket,
 //! queues, and people.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use aws_sdk_dynamodb::config::retry::{RetryConfig, RetryPartition};
 use axum::Router;
 use jiff::{SignedDuration, Timestamp};
@@ -16,6 +18,9 @@ use testing::{Answer, Faults, Options, TABLE, World};
 pub const ADMIN: &str = "user_admin";
 pub const STREAM_SECRET: &str = "stream-test-secret";
 const CLERK_SECRET: &str = "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=";
+
+/// How many worlds this process has made.
+static WORLDS: AtomicUsize = AtomicUsize::new(0);
 
 pub struct Stage {
     pub world: World,
@@ -57,7 +62,8 @@ impl Stage {
             RetryConfig::standard().with_max_attempts(3).with_initial_backoff(std::time::Duration::from_millis(1));
         let client = aws.dynamodb();
         let client = client.config().to_builder().retry_config(retries);
-        let client = client.retry_partition(RetryPartition::new(format!("world-{seed}"))).build();
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let client = client.retry_partition(RetryPartition::new(format!("world-{seed}-{number}"))).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
         let router = kit::route::router(&crate::all_routes(), app.clone());
         let engine = Aws::at(&world.endpoint).dynamodb();

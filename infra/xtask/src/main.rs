@@ -29,7 +29,7 @@ cargo xtask test                                           all tests: crates fir
 cargo xtask check                                          formatting, lints, documentation, template, licences
 cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
                                                            (cargo xtask ops --help)
-cargo xtask simulate [--operations N] [--seed S] [--verbose] [--release]
+cargo xtask simulate [--operations N] [--seed S] [--verbose] [--optimised]
                                                            many people, lost answers, crashes; a failing seed is printed
 cargo xtask package [--arch arm64|x86_64] [--function NAME]...
                                                            release artifacts in target/lambda/<function>/

@@ -17,19 +17,19 @@ pub struct Options {
     /// Says every operation.
     verbose: bool,
     /// Optimised code: longer to build, faster to run.
-    release: bool,
+    optimised: bool,
 }
 
 impl Options {
     pub fn parse(arguments: &[String]) -> Outcome<Self> {
-        let mut options = Self { operations: NORMAL, seed: 1, verbose: false, release: false };
+        let mut options = Self { operations: NORMAL, seed: 1, verbose: false, optimised: false };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--operations" => options.operations = number(argument, &mut arguments)?,
                 "--seed" => options.seed = number(argument, &mut arguments)?,
                 "--verbose" => options.verbose = true,
-                "--release" => options.release = true,
+                "--optimised" => options.optimised = true,
                 other => return Err(Failure::new(format!("simulate does not know {other}"))),
             }
         }
@@ -45,8 +45,8 @@ fn number(name: &str, arguments: &mut Iter<'_, String>) -> Outcome<u64> {
 pub async fn simulate(options: &Options) -> Outcome<()> {
     let mut command = cargo();
     command.args(["test", "--package", "tests", "--test", "simulation"]);
-    if options.release {
-        command.arg("--release");
+    if options.optimised {
+        command.args(["--profile", "simulate"]);
     }
     command.args(["--", "--nocapture", "--exact", "every_balance_and_state_is_as_predicted_whatever_goes_wrong"]);
     command.env("GREENROOM_SIMULATE_OPERATIONS", options.operations.to_string());
@@ -77,10 +77,10 @@ mod tests {
 
     #[test]
     fn what_is_not_said_is_as_in_the_normal_tests() {
-        let normal = Options { operations: NORMAL, seed: 1, verbose: false, release: false };
+        let normal = Options { operations: NORMAL, seed: 1, verbose: false, optimised: false };
         assert_eq!(parse(""), Some(normal));
-        let long = Options { operations: 1_000_000, seed: 42, verbose: true, release: true };
-        assert_eq!(parse("--seed 42 --operations 1_000_000 --verbose --release"), Some(long));
+        let long = Options { operations: 1_000_000, seed: 42, verbose: true, optimised: true };
+        assert_eq!(parse("--seed 42 --operations 1_000_000 --verbose --optimised"), Some(long));
         for refused in ["--seed", "--seed x", "--operations -1", "--fast"] {
             assert_eq!(parse(refused), None, "{refused}");
         }
