@@ -17,6 +17,7 @@ mod stories;
 mod world;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
@@ -40,21 +41,23 @@ type Seen = BTreeMap<String, usize>;
 
 /// One world on this thread.
 fn live(seed: u64, operations: usize, verbose: bool, progress: impl FnMut()) -> Result<Seen, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let outcome = runtime.block_on(async {
+    let world = async {
         let mut run = Run::new(seed, verbose).await;
         let outcome = run.run(operations, progress).await;
         if verbose {
             eprintln!("digest of world {seed}: {:016x}", run.digest());
         }
-        outcome.map(|()| run.seen)
-    });
-    outcome.map_err(|(number, why)| {
-        format!(
-            "seed {seed}, operation {number} of {operations}: {why}\n\
-             again: cargo xtask simulate --seed {seed} --operations {operations}"
-        )
+        outcome.map(|()| run.seen).map_err(|(number, why)| format!("operation {number} of {operations}: {why}"))
+    };
+    // What panics belongs to its seed as well, and does not end the other worlds.
+    let outcome = catch_unwind(AssertUnwindSafe(|| runtime().block_on(world)));
+    outcome.unwrap_or_else(|_| Err("a panic, see above".to_owned())).map_err(|why| {
+        format!("seed {seed}, {why}\nagain: cargo xtask simulate --seed {seed} --operations {operations} --verbose")
     })
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Worlds with the seeds from `first` on, until so many operations are done.
@@ -98,9 +101,6 @@ fn simulate(first: u64, operations: usize, verbose: bool) -> Seen {
         }
     });
     let (failures, seen) = (failures.into_inner().unwrap(), seen.into_inner().unwrap());
-    for (what, times) in &seen {
-        eprintln!("{times:>8}  {what}");
-    }
     assert!(failures.is_empty(), "{} of {worlds} worlds failed:\n{}", failures.len(), failures.join("\n\n"));
     seen
 }
@@ -159,6 +159,11 @@ fn every_balance_and_state_is_as_predicted_whatever_goes_wrong() {
     let seed = number("GREENROOM_SIMULATE_SEED").unwrap_or(1);
     let verbose = number("GREENROOM_SIMULATE_VERBOSE").is_some();
     let seen = simulate(seed, usize::try_from(operations).unwrap(), verbose);
+    if number("GREENROOM_SIMULATE_OPERATIONS").is_some() {
+        for (what, times) in &seen {
+            eprintln!("{times:>8}  {what}");
+        }
+    }
     if operations >= NORMAL {
         let missing: Vec<_> = MUST_HAPPEN.iter().filter(|what| !seen.contains_key(**what)).collect();
         assert!(missing.is_empty(), "never happened: {missing:?}");
@@ -167,8 +172,7 @@ fn every_balance_and_state_is_as_predicted_whatever_goes_wrong() {
 
 /// Seeds stand for other operations once the drawing changes, so what a seed has shown is kept as the few steps it took.
 fn in_a_new_world(story: impl AsyncFnOnce(Run)) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { story(Run::new(7, false).await).await });
+    runtime().block_on(async { story(Run::new(7, false).await).await });
 }
 
 #[test]
@@ -190,8 +194,7 @@ fn a_request_repeated_under_its_key_until_it_is_answered_is_done_once() {
 #[test]
 fn a_seed_stands_for_one_course_of_events() {
     let course = |seed| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             let mut run = Run::new(seed, false).await;
             run.run(200, || ()).await.unwrap();
             run.digest()
@@ -224,8 +227,7 @@ fn rivals_do_no_harm_and_without_conditions_in_the_table_each_harm_is_found() {
 #[test]
 fn without_conditions_in_the_table_something_is_found_wrong() {
     for seed in 30..34 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let found = runtime.block_on(async {
+        let found = runtime().block_on(async {
             let mut run = Run::new(seed, false).await;
             run.forget_conditions();
             run.run(PER_WORLD, || ()).await

@@ -13,10 +13,21 @@ pub async fn check(options: &[String]) -> Outcome<()> {
     let mut lints = cargo();
     lints.args(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]);
     timed("lints", run("cargo clippy", &mut lints)).await?;
-    // Not a test that `cargo test` runs by itself, and so none of "all targets".
-    let mut audit = cargo();
-    audit.args(["clippy", "--package", "tests", "--test", "audit", "--", "--deny", "warnings"]);
-    timed("lints of the audit", run("cargo clippy --test audit", &mut audit)).await?;
+    // No tests that `cargo test` runs by itself, and so none of "all targets".
+    let mut others = cargo();
+    others.args([
+        "clippy",
+        "--package",
+        "tests",
+        "--test",
+        "audit",
+        "--test",
+        "simulation",
+        "--",
+        "--deny",
+        "warnings",
+    ]);
+    timed("lints of audit and simulation", run("cargo clippy --package tests", &mut others)).await?;
     let mut documentation = cargo();
     documentation.args(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "--deny warnings");
     timed("documentation", run("cargo doc", &mut documentation)).await?;

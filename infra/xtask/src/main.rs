@@ -25,7 +25,7 @@ cargo xtask up [--json] [--fresh]                          start the local stack
                                                            --json   one JSON object on standard output once it is ready
                                                            --fresh  forget all kept data first
 cargo xtask token <user> [--lifetime SECONDS]              print a session token of a demo user of the running stack
-cargo xtask test                                           all tests: crates first, then the whole system on a private stack
+cargo xtask test                                           all tests: crates, simulation, then the whole system on a private stack
 cargo xtask check                                          formatting, lints, documentation, template, licences
 cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
                                                            (cargo xtask ops --help)

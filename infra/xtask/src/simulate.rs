@@ -3,6 +3,8 @@
 use std::process::Stdio;
 use std::slice::Iter;
 
+use tokio::process::Command;
+
 use crate::failure::{Failure, Outcome};
 use crate::run::{cargo, ended, timed};
 
@@ -42,29 +44,39 @@ fn number(name: &str, arguments: &mut Iter<'_, String>) -> Outcome<u64> {
     text.replace('_', "").parse().map_err(|_| Failure::new(format!("{name} needs a number, not {text}")))
 }
 
-pub async fn simulate(options: &Options) -> Outcome<()> {
+/// The tests of the simulation, with further arguments for their program. Progress and findings come on standard error;
+/// standard output holds the application's metrics.
+fn tests(cargo_arguments: &[&str], arguments: &[&str]) -> Command {
     let mut command = cargo();
-    command.args(["test", "--package", "tests", "--test", "simulation"]);
-    if options.optimised {
-        command.args(["--profile", "simulate"]);
+    command.args(["test", "--package", "tests", "--test", "simulation"]).args(cargo_arguments);
+    command.args(["--", "--nocapture"]).args(arguments);
+    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+}
+
+async fn run(command: &mut Command) -> Outcome<()> {
+    match command.status().await {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::new(format!("the simulation failed ({})", ended(status)))),
+        Err(error) => Err(Failure::new(format!("the simulation cannot be started: {error}"))),
     }
-    command.args(["--", "--nocapture", "--exact", "every_balance_and_state_is_as_predicted_whatever_goes_wrong"]);
+}
+
+/// What belongs to the normal tests: as many operations as there, the named cases, and the simulation's own tests.
+pub async fn normal() -> Outcome<()> {
+    run(&mut tests(&[], &[])).await
+}
+
+pub async fn simulate(options: &Options) -> Outcome<()> {
+    let profile: &[&str] = if options.optimised { &["--profile", "simulate"] } else { &[] };
+    let mut command = tests(profile, &["--exact", "every_balance_and_state_is_as_predicted_whatever_goes_wrong"]);
     command.env("GREENROOM_SIMULATE_OPERATIONS", options.operations.to_string());
     command.env("GREENROOM_SIMULATE_SEED", options.seed.to_string());
     if options.verbose {
         command.env("GREENROOM_SIMULATE_VERBOSE", "1");
     }
     let what = format!("simulation of {} operations from seed {}", options.operations, options.seed);
-    // Progress and findings come on standard error; standard output holds the application's metrics.
-    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
-    timed(&what, async {
-        match command.status().await {
-            Ok(status) if status.success() => Ok(()),
-            Ok(status) => Err(Failure::new(format!("the simulation failed ({})", ended(status)))),
-            Err(error) => Err(Failure::new(format!("the simulation cannot be started: {error}"))),
-        }
-    })
-    .await
+    timed(&what, run(&mut command)).await
 }
 
 #[cfg(test)]

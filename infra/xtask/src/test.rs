@@ -1,4 +1,4 @@
-//! `cargo xtask test`: the crates' own tests, then the whole system on a stack of its own.
+//! `cargo xtask test`: the crates' own tests, the simulation, then the whole system on a stack of its own.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed};
-use crate::{no_options, places, second_engine, settings};
+use crate::{no_options, places, second_engine, settings, simulate};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -23,6 +23,7 @@ pub async fn test(options: &[String]) -> Outcome<()> {
     // Two engines are too slow for the waits of a crowd.
     again.args(["--", "--quiet", "--skip", "concurrency"]);
     timed("the same beside a second engine", second_engine::compare(again)).await?;
+    timed("simulation", simulate::normal()).await?;
 
     let mut system = cargo();
     system.args(["test", "--package", "tests", "--no-run"]);
