@@ -30,7 +30,6 @@ pub struct Stage {
     pub gemini: Gemini,
     router: Router,
     control: reqwest::Client,
-    engine: aws_sdk_dynamodb::Client,
 }
 
 /// A message in a queue.
@@ -51,7 +50,7 @@ impl Stage {
         let options =
             Options { stream_base_url: stream.base_url(), gemini_base_url: gemini.base_url(), ..Options::default() };
         let world = World::with(&[], options).await;
-        let faults = Faults::start(&world.endpoint).await;
+        let faults = Faults::start(&world.engine).await;
         let mut config = (*world.app.config).clone();
         config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{}/{name}", faults.url())));
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
@@ -66,10 +65,9 @@ impl Stage {
         let client = client.retry_partition(RetryPartition::new(format!("world-{seed}-{number}"))).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
         let router = kit::route::router(&crate::all_routes(), app.clone());
-        let engine = Aws::at(&world.endpoint).dynamodb();
         #[expect(clippy::disallowed_methods, reason = "local addresses only; the defaults will do")]
         let control = reqwest::Client::new();
-        Self { world, app, faults, stream, gemini, router, control, engine }
+        Self { world, app, faults, stream, gemini, router, control }
     }
 
     pub fn now(&self) -> i64 {
@@ -164,24 +162,28 @@ impl Stage {
         assert!(answer.status().is_success());
     }
 
+    /// Asks the engine past all trouble.
+    fn ask(&self, operation: &str, request: &Value) -> Value {
+        let (status, answer) = testing::ask(&self.world.engine, operation, request.to_string().as_bytes());
+        assert_eq!(status, 200, "{answer}");
+        serde_json::from_str(&answer).unwrap()
+    }
+
     /// One item, as it is stored: read past all trouble.
     pub async fn item(&self, pk: &str, sk: &str) -> Option<Value> {
-        use aws_sdk_dynamodb::types::AttributeValue::S;
-        let get = self.engine.get_item().table_name(TABLE).consistent_read(true);
-        let answer = get.key("pk", S(pk.to_owned())).key("sk", S(sk.to_owned())).send().await.unwrap();
-        answer.item.map(|item| serde_dynamo::from_item(item).unwrap())
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let answer = self.ask("GetItem", &json!({ "TableName": TABLE, "ConsistentRead": true, "Key": key }));
+        answer.get("Item").map(testing::plain)
     }
 
     /// Everything that is stored.
     pub async fn items(&self) -> Vec<Value> {
-        let (mut all, mut from) = (Vec::new(), None);
+        let (mut all, mut request) = (Vec::new(), json!({ "TableName": TABLE }));
         loop {
-            let page = self.engine.scan().table_name(TABLE).set_exclusive_start_key(from).send().await.unwrap();
-            for item in page.items.unwrap_or_default() {
-                all.push(serde_dynamo::from_item(item).unwrap());
-            }
-            match page.last_evaluated_key {
-                Some(key) => from = Some(key),
+            let page = self.ask("Scan", &request);
+            all.extend(page["Items"].as_array().unwrap().iter().map(testing::plain));
+            match page.get("LastEvaluatedKey") {
+                Some(key) => request["ExclusiveStartKey"] = key.clone(),
                 None => return all,
             }
         }
@@ -189,11 +191,12 @@ impl Stage {
 
     /// The stored bookings of a candidate, by id.
     pub async fn bookings_of(&self, candidate: &str) -> Vec<String> {
-        use aws_sdk_dynamodb::types::AttributeValue::S;
-        let query = self.engine.query().table_name(TABLE).index_name("gsi1").key_condition_expression("gsi1pk = :p");
-        let query = query.expression_attribute_values(":p", S(format!("CANDIDATE#{candidate}")));
-        let found = query.send().await.unwrap().items.unwrap_or_default();
-        found.iter().map(|item| item["bookingId"].as_s().unwrap().clone()).collect()
+        let values = json!({ ":p": { "S": format!("CANDIDATE#{candidate}") } });
+        let request = json!({ "TableName": TABLE, "IndexName": "gsi1", "KeyConditionExpression": "gsi1pk = :p",
+            "ExpressionAttributeValues": values });
+        let found = self.ask("Query", &request);
+        let id = |item: &Value| item["bookingId"]["S"].as_str().unwrap().to_owned();
+        found["Items"].as_array().unwrap().iter().map(id).collect()
     }
 
     /// A verified interviewer who came the ordinary way, with this rule.

@@ -10,9 +10,12 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use dynoxide::Database;
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
+
+use crate::ask;
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,8 +75,7 @@ pub struct Faults {
 
 #[derive(Clone)]
 struct Wire {
-    http: reqwest::Client,
-    engine: String,
+    engine: Database,
     plan: Arc<Mutex<Plan>>,
 }
 
@@ -101,10 +103,10 @@ impl Held {
 }
 
 impl Faults {
-    /// Starts a proxy in front of the engine at this address. Without commands it lets everything pass.
-    pub async fn start(engine: &str) -> Self {
+    /// Starts a proxy in front of this engine. Without commands it lets everything pass.
+    pub async fn start(engine: &Database) -> Self {
         let plan = Arc::<Mutex<Plan>>::default();
-        let wire = Wire { http: reqwest::Client::new(), engine: engine.to_owned(), plan: plan.clone() };
+        let wire = Wire { engine: engine.clone(), plan: plan.clone() };
         let router = Router::new().fallback(pass).with_state(wire);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
@@ -260,9 +262,9 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
     let answer = match operation {
         "SendMessageBatch" => send_messages(&mut lock(&wire.plan), &body),
         "TransactWriteItems" if lock(&wire.plan).forgets_conditions => {
-            onward(&wire, &headers, without_conditions(&body)).await
+            onward(&wire.engine, operation, &without_conditions(&body))
         }
-        _ if is_table => onward(&wire, &headers, body).await,
+        _ if is_table => onward(&wire.engine, operation, &body),
         _ => object(&mut lock(&wire.plan), &method, uri.path(), &body),
     };
     if fate == Some(Fate::AnswerLost) {
@@ -285,16 +287,9 @@ fn without_conditions(body: &[u8]) -> Bytes {
     request.to_string().into()
 }
 
-async fn onward(wire: &Wire, headers: &HeaderMap, body: Bytes) -> Response {
-    let mut onward = wire.http.post(&wire.engine).body(body);
-    for name in ["x-amz-target", "x-amz-date", "content-type", "authorization"] {
-        if let Some(value) = headers.get(name) {
-            onward = onward.header(name, value.clone());
-        }
-    }
-    let answer = onward.send().await.expect("an answer of the engine");
-    let (status, headers) = (answer.status(), answer.headers().clone());
-    (status, headers, answer.bytes().await.expect("a body")).into_response()
+fn onward(engine: &Database, operation: &str, body: &[u8]) -> Response {
+    let (status, answer) = ask(engine, operation, body);
+    (status, [("content-type", "application/x-amz-json-1.0")], answer).into_response()
 }
 
 fn amazon_json(status: StatusCode, body: &Value) -> Response {

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start servers in the background")]
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+mod direct;
 mod faults;
 mod meter;
 mod people;
@@ -11,6 +12,7 @@ mod tokens;
 mod twin;
 mod world;
 
+pub use direct::{ask, plain};
 pub use faults::{Fate, Faults, Held, Sent, Trouble};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, interviewer_profile};

@@ -10,13 +10,18 @@ pub const TABLE: &str = "greenroom-test";
 
 /// Starts an engine, makes the table as `template.yaml` defines it, and says where it is.
 pub async fn dynamodb() -> String {
+    engine().await.0
+}
+
+/// The same, and the engine itself.
+pub(crate) async fn engine() -> (String, dynoxide::Database) {
     let engine = dynoxide::Database::memory().expect("the engine starts");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
-    tokio::spawn(dynoxide::server::serve_on(listener, engine));
+    tokio::spawn(dynoxide::server::serve_on(listener, engine.clone()));
     let url = crate::twin::compared(url).await;
     create_table(&kit::aws::Aws::at(&url).dynamodb()).await;
-    url
+    (url, engine)
 }
 
 async fn create_table(client: &aws_sdk_dynamodb::Client) {

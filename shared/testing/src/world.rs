@@ -9,8 +9,9 @@ use kit::secrets::Secrets;
 use kit::{App, Route};
 use serde_json::{Value, json};
 
+use crate::table::engine;
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
-use crate::{Meter, TABLE, dynamodb};
+use crate::{Meter, TABLE};
 
 /// When tests take place: 20 November 2026, 12:00 UTC, a Friday.
 pub fn noon() -> Timestamp {
@@ -51,6 +52,8 @@ pub struct World {
     pub app: App,
     /// Where its DynamoDB engine is.
     pub endpoint: String,
+    /// The engine itself.
+    pub engine: dynoxide::Database,
     router: Router,
 }
 
@@ -93,19 +96,19 @@ impl World {
 
     /// A world that serves `routes`, at noon, with these options.
     pub async fn with(routes: &[Route], options: Options) -> Self {
-        let engine = dynamodb().await;
-        Self::on(engine.clone(), engine, routes, options)
+        let (url, engine) = engine().await;
+        Self::on(engine, url.clone(), url, routes, options)
     }
 
     /// A world whose requests to the table are counted.
     pub async fn metered(routes: &[Route]) -> (Self, Meter) {
-        let engine = dynamodb().await;
-        let meter = Meter::start(&engine).await;
-        (Self::on(engine, meter.url(), routes, Options::default()), meter)
+        let (url, engine) = engine().await;
+        let meter = Meter::start(&url).await;
+        (Self::on(engine, url, meter.url(), routes, Options::default()), meter)
     }
 
-    /// A world on `engine`, which the application reaches at `seen_as`.
-    fn on(engine: String, seen_as: String, routes: &[Route], options: Options) -> Self {
+    /// A world on the engine at `endpoint`, which the application reaches at `seen_as`.
+    fn on(engine: dynoxide::Database, endpoint: String, seen_as: String, routes: &[Route], options: Options) -> Self {
         let config = Config::from_lookup(|name| {
             let value = match name {
                 "STAGE" => "local",
@@ -135,7 +138,7 @@ impl World {
         )
         .expect("an application");
         let router = kit::route::router(routes, app.clone());
-        Self { app, endpoint: engine, router }
+        Self { app, endpoint, engine, router }
     }
 
     /// A session token of `user`.
