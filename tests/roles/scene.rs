@@ -1,0 +1,276 @@
+//! The world in which the table is tried: people, what belongs to them, and the requests they make.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::booking::{Booking, FeedbackState, Party};
+use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, Versions};
+use domain::ids::BookingId;
+use domain::settlement::Visit;
+use domain::speech::SpeechFacts;
+use domain::user::Role;
+use jiff::{SignedDuration, Timestamp};
+use kit::Route;
+use kit::route::IdempotencyKey;
+use serde_json::{Value, json};
+use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
+use store::Tx;
+use store::media::{MediaKind, StoredFile};
+use testing::{Answer, Options, TABLE, World, noon};
+
+/// When the two bookings begin: in the morning after the tests' noon.
+const START: &str = "2026-11-21T10:00:00Z";
+const LATER: &str = "2026-11-23T10:00:00Z";
+const ABSENT_BOOKING: &str = "bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const ABSENT_RULE: &str = "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const CLERK_SECRET: &str = "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=";
+
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// Everything that is stored, by key.
+#[derive(Clone, PartialEq)]
+pub struct Snapshot(BTreeMap<(String, String), Item>);
+
+pub struct Scene {
+    pub world: World,
+    pub own: BookingId,
+    pub foreign: BookingId,
+    stream: Stream,
+    _gemini: Gemini,
+    engine: aws_sdk_dynamodb::Client,
+}
+
+impl Scene {
+    pub async fn new(routes: &[Route]) -> Self {
+        let stream = Stream::start(StreamOptions::default()).await.unwrap();
+        let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
+        let (stream_base_url, gemini_base_url) = (stream.base_url(), gemini.base_url());
+        let mut options = Options { stream_base_url, gemini_base_url, ..Options::default() };
+        options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
+        options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
+        let world = World::with(routes, options).await;
+        let engine = kit::aws::Aws::at(&world.endpoint).dynamodb();
+        let (own, foreign) = people(&world).await;
+        Self { world, own, foreign, stream, _gemini: gemini, engine }
+    }
+
+    pub async fn snapshot(&self) -> Snapshot {
+        let answer = self.engine.scan().table_name(TABLE).consistent_read(true).send().await.unwrap();
+        assert!(answer.last_evaluated_key.is_none(), "the table no longer fits into one page");
+        let key = |item: &Item| (item["pk"].as_s().unwrap().clone(), item["sk"].as_s().unwrap().clone());
+        Snapshot(answer.items.unwrap_or_default().into_iter().map(|item| (key(&item), item)).collect())
+    }
+
+    /// Makes the table what it was.
+    pub async fn rewind(&self, now: &Snapshot, then: &Snapshot) {
+        for ((pk, sk), _) in now.0.iter().filter(|(key, _)| !then.0.contains_key(key)) {
+            let delete = self.engine.delete_item().table_name(TABLE).key("pk", AttributeValue::S(pk.clone()));
+            delete.key("sk", AttributeValue::S(sk.clone())).send().await.unwrap();
+        }
+        for (_, item) in then.0.iter().filter(|(key, item)| now.0.get(key) != Some(item)) {
+            self.engine.put_item().table_name(TABLE).set_item(Some(item.clone())).send().await.unwrap();
+        }
+    }
+
+    /// Brings about what it takes for the route to serve whom it is for, and as much for strangers' things.
+    pub async fn set(&self, route: &str) {
+        let start: Timestamp = START.parse().unwrap();
+        let end = start + SignedDuration::from_hours(1);
+        match route {
+            "submit_verification" => {
+                for interviewer in ["user_interviewer", "user_other_interviewer"] {
+                    reject(&self.world, interviewer).await;
+                }
+            }
+            "create_availability" => {
+                for interviewer in ["user_interviewer", "user_other_interviewer"] {
+                    let path = format!("/api/availability/{}", self.rule_of(interviewer).await);
+                    self.world.call(interviewer, "DELETE", &path, Value::Null).await.expect(204);
+                }
+            }
+            "complete_booking" => self.both_were_there(end).await,
+            "review_booking" => {
+                self.both_were_there(end).await;
+                for (interviewer, booking) in
+                    [("user_interviewer", self.own), ("user_foreign_interviewer", self.foreign)]
+                {
+                    let path = format!("/api/bookings/{booking}/complete");
+                    self.world.call(interviewer, "POST", &path, Value::Null).await.expect(200);
+                }
+            }
+            "get_feedback" => {
+                self.world.app.clock.set(end + SignedDuration::from_mins(30));
+                self.store_feedback().await;
+            }
+            "get_recording" => self.store_recordings(start, end).await,
+            "get_call" => self.world.app.clock.set(start),
+            _ => {}
+        }
+    }
+
+    pub fn reset_clock(&self) {
+        self.world.app.clock.set(noon());
+    }
+
+    async fn both_were_there(&self, end: Timestamp) {
+        self.world.app.clock.set(end);
+        let start: Timestamp = START.parse().unwrap();
+        let mut tx = Tx::new();
+        for booking in [self.own, self.foreign] {
+            for party in [Party::Interviewee, Party::Interviewer] {
+                let (joined_at, left_at) = (Some(start), Some(end));
+                let visit = Visit { session_id: "session-1".into(), party, joined_at, left_at };
+                store::booking::write_visit(&mut tx, booking, &format!("{party:?}"), &visit);
+            }
+        }
+        tx.commit(&self.world.app.table).await.unwrap();
+    }
+
+    async fn store_feedback(&self) {
+        let versions = || Versions { prompt: "prompt-1".into(), rubric: "rubric-1".into() };
+        for id in [self.own, self.foreign] {
+            let before: Booking = store::booking::get(&self.world.app.table, id).await.unwrap().unwrap();
+            let after = Booking { feedback: Some(FeedbackState::InsufficientEvidence), ..before.clone() };
+            let now = self.world.app.now();
+            let feedback = Feedback::insufficient(id, "too few words", SpeechFacts::default(), versions(), now);
+            let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
+            let mut tx = Tx::new();
+            store::booking::replace(&mut tx, &before, &after).unwrap();
+            store::booking::write_feedback(&mut tx, id, &record).unwrap();
+            tx.commit(&self.world.app.table).await.unwrap();
+        }
+    }
+
+    async fn store_recordings(&self, start_time: Timestamp, end_time: Timestamp) {
+        let mut tx = Tx::new();
+        for id in [self.own, self.foreign] {
+            let file = StoredFile {
+                session_id: "session-1".into(),
+                filename: "recording.mp4".into(),
+                object_key: Some(format!("recordings/{id}/1.mp4")),
+                start_time,
+                end_time,
+                bytes: 1,
+            };
+            store::media::write(&mut tx, id, MediaKind::Recording, &file).unwrap();
+        }
+        tx.commit(&self.world.app.table).await.unwrap();
+    }
+
+    async fn rule_of(&self, interviewer: &str) -> String {
+        let rules = self.world.call(interviewer, "GET", "/api/availability", Value::Null).await.expect(200);
+        rules["items"][0]["availabilityId"].as_str().unwrap().to_owned()
+    }
+
+    /// The id of a resource, as the table names it.
+    pub async fn id(&self, route: &Route, resource: &str) -> String {
+        let kind = route.path.split('{').nth(1).map_or("", |rest| rest.split('}').next().unwrap());
+        let id = match (kind, resource, route.name) {
+            ("bookingId" | "callId", "own", _) => return self.own.to_string(),
+            ("bookingId" | "callId", "foreign", _) => return self.foreign.to_string(),
+            ("bookingId" | "callId", "absent", _) => ABSENT_BOOKING,
+            ("availabilityId", "own", _) => return self.rule_of("user_interviewer").await,
+            ("availabilityId", "foreign", _) => return self.rule_of("user_foreign_interviewer").await,
+            ("availabilityId", "absent", _) => ABSENT_RULE,
+            ("userId", "own", _) | (_, "foreign", "decide_verification") => "user_candidate",
+            (_, "foreign", "adjust_credits") => "user_gone",
+            ("userId", "foreign", _) => "user_other_candidate",
+            (_, "own", _) => "user_interviewer",
+            (_, "foreign", _) => "user_hidden",
+            (_, "absent", _) => "user_nobody",
+            (_, "malformed", _) => "no;id",
+            _ => "",
+        };
+        id.to_owned()
+    }
+
+    /// Sends the route's request about the thing of this id.
+    pub async fn send(&self, route: &Route, resource: &str, id: &str, token: Option<&str>) -> Answer {
+        let path = route.path.split('{').next().unwrap().to_owned();
+        let path = match route.path.split_once('}') {
+            Some((_, rest)) => format!("{path}{id}{rest}"),
+            None => path,
+        };
+        let body = body(route.name, id);
+        let bytes = (!body.is_null()).then(|| body.to_string());
+        let authorization = token.map(|token| format!("Bearer {token}"));
+        let mut headers: Vec<(&str, String)> = vec![("content-type", "application/json".to_owned())];
+        headers.extend(authorization.map(|value| ("authorization", value)));
+        if route.idempotency_key != IdempotencyKey::Ignored {
+            headers.push(("idempotency-key", "the-key".to_owned()));
+        }
+        if matches!(resource, "signed" | "forged") {
+            let text = bytes.as_deref().unwrap();
+            headers.extend(self.signature(route.name, if resource == "signed" { text } else { "{}" }));
+        }
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.world.send(route.method, &path, bytes.map(String::into_bytes), &headers).await
+    }
+
+    fn signature(&self, route: &str, text: &str) -> Vec<(&'static str, String)> {
+        if route == "stream_webhook" {
+            let signature = simulators::stream_signature(&self.stream.api_secret(), text.as_bytes());
+            return vec![("x-signature", signature)];
+        }
+        let now = self.world.app.now().as_second();
+        let signature = simulators::svix_signature(CLERK_SECRET, "msg_1", now, text);
+        vec![("svix-id", "msg_1".to_owned()), ("svix-timestamp", now.to_string()), ("svix-signature", signature)]
+    }
+}
+
+/// The people of the columns, two strangers with a booking of their own, and the ids of the two bookings.
+async fn people(world: &World) -> (BookingId, BookingId) {
+    for candidate in ["user_candidate", "user_other_candidate", "user_foreign_candidate"] {
+        world.add_candidate(candidate, 100).await;
+    }
+    for interviewer in ["user_interviewer", "user_other_interviewer", "user_foreign_interviewer", "user_hidden"] {
+        world.add_interviewer(interviewer).await;
+    }
+    world.add_person("user_synced", Role::Unassigned).await;
+    // Stored as an admin, and not named by the deployment.
+    world.add_person("user_demoted", Role::Admin).await;
+    world.add_person("user_admin", Role::Admin).await;
+    reject(world, "user_hidden").await;
+
+    let gone = world.add_candidate("user_gone", 100).await;
+    let stored = store::user::get(&world.app.table, &gone).await.unwrap().unwrap();
+    let mut tx = Tx::new();
+    store::user::write(&mut tx, Some(&stored), &stored.tombstone(world.app.now())).unwrap();
+    tx.commit(&world.app.table).await.unwrap();
+
+    let own = book(world, "user_candidate", "user_interviewer").await;
+    (own, book(world, "user_foreign_candidate", "user_foreign_interviewer").await)
+}
+
+async fn book(world: &World, candidate: &str, interviewer: &str) -> BookingId {
+    let wanted = json!({ "interviewerId": interviewer, "startTime": START });
+    let view = world.call(candidate, "POST", "/api/bookings", wanted).await.expect(201);
+    view["bookingId"].as_str().unwrap().parse().unwrap()
+}
+
+async fn reject(world: &World, interviewer: &str) {
+    let path = format!("/api/admin/interviewers/{interviewer}/verification");
+    world.call("user_admin", "POST", &path, json!({ "decision": "REJECTED" })).await.expect(200);
+}
+
+/// A body that its route accepts and that changes something.
+fn body(route: &str, id: &str) -> Value {
+    match route {
+        "clerk_webhook" => json!({ "type": "session.created", "data": {}, "object": "event" }),
+        "stream_webhook" => json!({ "type": "custom", "created_at": "2026-11-20T12:00:00Z" }),
+        "sync_user" => json!({ "email": "somebody@example.test" }),
+        "onboard" => json!({ "role": "INTERVIEWEE" }),
+        "update_me" => json!({ "name": "Another Name" }),
+        "submit_verification" => json!({ "notes": "Please." }),
+        "create_availability" => testing::availability_all_day(60),
+        "create_booking" => json!({ "interviewerId": id, "startTime": LATER }),
+        "cancel_booking" => json!({ "reason": "plans changed" }),
+        "reschedule_booking" => json!({ "startTime": LATER }),
+        "review_booking" => json!({ "rating": 5 }),
+        "give_consent" => json!({ "version": "2026-11", "record": true }),
+        "suggest_questions" => json!({ "interviewerId": id, "count": 1 }),
+        "decide_verification" => json!({ "decision": "REJECTED" }),
+        "adjust_credits" => json!({ "amount": 1, "reason": "a gift" }),
+        _ => Value::Null,
+    }
+}
