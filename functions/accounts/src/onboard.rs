@@ -38,16 +38,22 @@ pub struct Onboard {
     /// What you do here.
     role: ChosenRole,
     /// Your position, at most 120 characters.
+    #[schemars(length(min = 1, max = 120))]
     title: Option<String>,
     /// Where you work, at most 120 characters.
+    #[schemars(length(min = 1, max = 120))]
     company: Option<String>,
     /// Years of professional experience, at most 70.
+    #[schemars(range(max = 70))]
     years_exp: Option<u32>,
     /// About you, at most 4000 characters.
+    #[schemars(length(min = 1, max = 4000))]
     bio: Option<String>,
     /// What you interview about: 1 to 8 categories.
+    #[schemars(length(min = 1, max = 8))]
     categories: Option<Vec<Category>>,
     /// What you take, in credits per hour: 1 to 10000.
+    #[schemars(range(min = 1, max = 10_000))]
     credit_rate: Option<u32>,
     /// Your IANA time zone.
     timezone: Option<String>,

@@ -31,10 +31,13 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncUser {
     /// What to call you, at most 100 characters.
+    #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
     /// Your main e-mail address.
+    #[schemars(length(max = 254))]
     email: Option<String>,
     /// Your picture, an https address.
+    #[schemars(length(max = 2048))]
     image_url: Option<String>,
 }
 

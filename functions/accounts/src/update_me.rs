@@ -30,20 +30,27 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateMe {
     /// What to call you, at most 100 characters.
+    #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
     /// Your IANA time zone.
     timezone: Option<String>,
     /// Your position, at most 120 characters.
+    #[schemars(length(min = 1, max = 120))]
     title: Option<String>,
     /// Where you work, at most 120 characters.
+    #[schemars(length(min = 1, max = 120))]
     company: Option<String>,
     /// Years of professional experience, at most 70.
+    #[schemars(range(max = 70))]
     years_exp: Option<u32>,
     /// About you, at most 4000 characters.
+    #[schemars(length(min = 1, max = 4000))]
     bio: Option<String>,
     /// What you interview about: 1 to 8 categories.
+    #[schemars(length(min = 1, max = 8))]
     categories: Option<Vec<Category>>,
     /// What you take for new bookings, in credits per hour: 1 to 10000.
+    #[schemars(range(min = 1, max = 10_000))]
     credit_rate: Option<u32>,
     /// Whether new bookings are welcome.
     accepting_bookings: Option<bool>,

@@ -48,6 +48,7 @@ pub struct Adjustment {
     /// Of what: credits by default.
     asset: Option<Asset>,
     /// Why: 3 to 500 characters. The person sees it.
+    #[schemars(length(min = 3, max = 500))]
     reason: String,
 }
 

@@ -42,6 +42,7 @@ pub struct NewDecision {
     /// The decision.
     decision: Decision,
     /// Why: 3 to 500 characters.
+    #[schemars(length(min = 3, max = 500))]
     reason: Option<String>,
 }
 

@@ -27,6 +27,7 @@ pub fn route() -> Route {
 #[serde(deny_unknown_fields)]
 pub struct Asked {
     /// How many at most: 1 to 100, 20 by default.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where to go on: the `nextCursor` of the page before.
     cursor: Option<String>,

@@ -37,6 +37,7 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CancelBooking {
     /// In your words, 3 to 500 characters; the other party reads it.
+    #[schemars(length(min = 3, max = 500))]
     reason: String,
     /// To object after the end.
     code: Option<ObjectionCode>,

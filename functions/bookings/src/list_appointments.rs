@@ -36,6 +36,7 @@ struct Appointments {
     #[serde(default)]
     scope: Scope,
     /// How many at most, 1 to 100; 20 where not given.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where to go on.
     cursor: Option<String>,

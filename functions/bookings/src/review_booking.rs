@@ -38,6 +38,7 @@ struct ReviewBooking {
     #[schemars(range(min = 1, max = 5))]
     rating: i64,
     /// In your words, up to 2000 characters.
+    #[schemars(length(max = 2000))]
     comment: Option<String>,
 }
 

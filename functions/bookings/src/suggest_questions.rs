@@ -46,8 +46,10 @@ struct SuggestQuestions {
     /// Whose categories to ask about, where none are given.
     interviewer_id: Option<UserId>,
     /// What to ask about, up to 8.
+    #[schemars(length(max = 8))]
     categories: Option<Vec<Category>>,
     /// For whom, such as `senior`; up to 40 characters.
+    #[schemars(length(min = 1, max = 40))]
     seniority: Option<String>,
     /// How many questions, 1 to 10; 5 where not given.
     #[schemars(range(min = 1, max = 10))]

@@ -32,6 +32,7 @@ pub struct Filter {
     /// Only those who take at most so many credits per hour.
     max_rate: Option<u32>,
     /// How many at most: 1 to 100, 20 by default.
+    #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
     /// Where to go on: the `nextCursor` of the page before.
     cursor: Option<String>,

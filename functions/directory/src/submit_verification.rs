@@ -34,10 +34,13 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewVerification {
     /// Your profile on linkedin.com, an https address.
+    #[schemars(length(max = 2048))]
     linkedin_url: Option<String>,
     /// Your e-mail address at work.
+    #[schemars(length(max = 254))]
     work_email: Option<String>,
     /// What else there is to say: 1 to 2000 characters.
+    #[schemars(length(min = 1, max = 2000))]
     notes: String,
 }
 
