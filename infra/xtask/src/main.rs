@@ -3,6 +3,7 @@
 mod check;
 mod failure;
 mod functions;
+mod fuzz;
 mod http;
 mod ops;
 mod package;
@@ -29,6 +30,7 @@ cargo xtask test                                           all tests: crates, si
 cargo xtask check                                          formatting, lints, documentation, template, licences
 cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
                                                            (cargo xtask ops --help)
+cargo xtask fuzz [--seed S] [--examples N]                 requests made from openapi.json, as every role, to the running stack
 cargo xtask simulate [--operations N] [--seed S] [--verbose] [--optimised]
                                                            many people, lost answers, crashes; a failing seed is printed
 cargo xtask package [--arch arm64|x86_64] [--function NAME]...
@@ -59,6 +61,7 @@ async fn dispatch(arguments: &[String]) -> Outcome<()> {
         "test" => test::test(options).await,
         "check" => check::check(options).await,
         "ops" => ops::ops(options).await,
+        "fuzz" => fuzz::fuzz(fuzz::Options::parse(options)?).await,
         "simulate" => simulate::simulate(&simulate::Options::parse(options)?).await,
         "package" => package::package(&package::Options::parse(options)?).await,
         "help" | "--help" | "-h" => {

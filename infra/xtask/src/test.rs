@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed};
-use crate::{no_options, places, second_engine, settings, simulate};
+use crate::{fuzz, no_options, places, second_engine, settings, simulate};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
@@ -102,6 +102,8 @@ async fn system_tests(data: &Path, ready: &Value) -> Outcome<()> {
     let mut tests = cargo();
     tests.args(["test", "--package", "tests"]).env("GREENROOM_STACK", &file);
     run("cargo test --package tests", &mut tests).await?;
+    // Before the look back, which so sees what these requests left in the logs.
+    fuzz::against(ready, data, fuzz::Options::default()).await?;
     look_back(&file, ready).await
 }
 
