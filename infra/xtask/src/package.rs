@@ -96,7 +96,10 @@ async fn build(architecture: Architecture, wanted: &[String]) -> Outcome<()> {
         .args(["lambda", "build", "--release", "--locked", architecture.flag(), "--lambda-dir"])
         .arg(places::root().join("target/lambda"))
         .current_dir(places::root())
-        .env("PATH", path);
+        .env("PATH", path)
+        // Without this the crypto library gathers randomness from the CPU's jitter at its first use, which took 20 ms of
+        // every start. It is seeded by the kernel instead, and by the CPU's own generator.
+        .env("AWS_LC_SYS_NO_JITTER_ENTROPY", "1");
     for name in wanted {
         command.args(["--bin", name]);
     }

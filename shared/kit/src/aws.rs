@@ -4,7 +4,14 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_types::timeout::TimeoutConfig;
+
+/// The authorities that sign for AWS. Reading all that a machine trusts, well over a hundred, took longer than everything
+/// else before the first poll.
+const AMAZON_ROOTS: &[u8] = include_bytes!("amazon_roots.pem");
 
 /// How AWS is reached.
 #[derive(Debug, Clone)]
@@ -12,6 +19,15 @@ pub struct Aws {
     region: String,
     credentials: Credentials,
     endpoint: Option<String>,
+    http: SharedHttpClient,
+}
+
+/// The HTTPS client of all AWS clients. Nothing is parsed or opened before the first of them is used.
+fn trusting(roots: &[u8]) -> Result<SharedHttpClient, String> {
+    let roots = TrustStore::empty().with_pem_certificate(roots);
+    let context = TlsContext::builder().with_trust_store(roots).build().map_err(|e| e.to_string())?;
+    let client = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+    Ok(client.tls_context(context).build_https())
 }
 
 macro_rules! builder {
@@ -21,6 +37,7 @@ macro_rules! builder {
             .behavior_version($sdk::config::BehaviorVersion::latest())
             .region($sdk::config::Region::new(aws.region.clone()))
             .credentials_provider(aws.credentials.clone())
+            .http_client(aws.http.clone())
             .timeout_config(timeouts());
         if let Some(endpoint) = &aws.endpoint {
             builder = builder.endpoint_url(endpoint);
@@ -38,7 +55,7 @@ fn timeouts() -> TimeoutConfig {
 }
 
 impl Aws {
-    /// What Lambda's environment says.
+    /// What Lambda's environment says. `AWS_CA_BUNDLE` may name a file with other authorities, as for every AWS tool.
     pub fn from_env() -> Result<Self, crate::config::ConfigError> {
         #[expect(clippy::disallowed_methods, reason = "part of reading the configuration at start")]
         let lookup = |name: &'static str| std::env::var(name).ok().filter(|v| !v.is_empty());
@@ -52,13 +69,20 @@ impl Aws {
         );
         let region = lookup("AWS_REGION").or_else(|| lookup("AWS_DEFAULT_REGION"));
         let region = region.ok_or(crate::config::ConfigError::Missing("AWS_REGION"))?;
-        Ok(Self { region, credentials, endpoint: lookup("AWS_ENDPOINT_URL") })
+        let http = match lookup("AWS_CA_BUNDLE") {
+            Some(path) => std::fs::read(&path).map_err(|e| e.to_string()).and_then(|pem| trusting(&pem)),
+            None => trusting(AMAZON_ROOTS),
+        };
+        let http = http.map_err(|problem| crate::config::ConfigError::Invalid { name: "AWS_CA_BUNDLE", problem })?;
+        Ok(Self { region, credentials, endpoint: lookup("AWS_ENDPOINT_URL"), http })
     }
 
     /// Anything that speaks AWS at `endpoint`, such as an embedded engine in tests.
     pub fn at(endpoint: &str) -> Self {
         let credentials = Credentials::new("test", "test", None, None, "tests");
-        Self { region: "eu-west-1".to_owned(), credentials, endpoint: Some(endpoint.to_owned()) }
+        // The default client, as plain HTTP needs no authority.
+        let http = aws_smithy_http_client::Builder::new().build_http();
+        Self { region: "eu-west-1".to_owned(), credentials, endpoint: Some(endpoint.to_owned()), http }
     }
 
     /// DynamoDB.
@@ -80,5 +104,20 @@ impl Aws {
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let builder = builder!(self, aws_sdk_s3).force_path_style(self.endpoint.is_some());
         aws_sdk_s3::Client::from_conf(builder.build())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_authorities_can_be_read() {
+        let aws = Aws { http: trusting(AMAZON_ROOTS).unwrap(), ..Aws::at("https://127.0.0.1:1") };
+        // The TLS client, and with it the store of authorities, is made by the first request; one that is not a certificate
+        // ends it with a panic.
+        let answer = aws.dynamodb().list_tables().send().await;
+        assert!(answer.is_err(), "nobody listens there");
+        assert_eq!(String::from_utf8_lossy(AMAZON_ROOTS).matches("BEGIN CERTIFICATE").count(), 5);
     }
 }

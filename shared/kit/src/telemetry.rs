@@ -3,12 +3,14 @@
 use std::io::Write as _;
 
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// Starts logging. `LOG_LEVEL` may say more or less than `info`; libraries say only what is worth a warning.
 pub fn start() {
     #[expect(clippy::disallowed_methods, reason = "logging starts before the configuration is read")]
-    let level = std::env::var("LOG_LEVEL").unwrap_or_else(|_| "info".to_owned());
+    let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let ours = [
         "kit",
         "store",
@@ -22,12 +24,10 @@ pub fn start() {
         "background",
         "platform",
     ];
-    let directives: Vec<String> = ours.iter().map(|name| format!("{name}={level}")).collect();
-    let filter = EnvFilter::try_new(format!("warn,{}", directives.join(",")));
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let format = tracing_subscriber::fmt().json().flatten_event(true).with_current_span(true).with_span_list(false);
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours.map(|name| (name, level)));
+    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
     // A second start in one process, as in tests, keeps the first.
-    let _ = format.with_env_filter(filter).with_target(true).try_init();
+    let _ = tracing_subscriber::registry().with(format.with_span_list(false)).with(filter).try_init();
 }
 
 /// What is counted. Alarms in `template.yaml` name these.
