@@ -24,11 +24,15 @@ pub async fn relay(app: &App, rows: &[Row]) -> Result<Vec<bool>, Error> {
         }
     }
     for (row, sent) in rows.iter().zip(&sent) {
-        if *sent && let Err(error) = outbox::mark_relayed(&app.table, &row.outbox_id, app.now()).await {
-            tracing::warn!(outbox.id = row.outbox_id, %error, "a relayed row could not be marked");
+        if *sent && let Err(error) = app.retry(|| mark(app, row)).await {
+            tracing::warn!(outbox.id = row.outbox_id, ?error, "a relayed row could not be marked");
         }
     }
     Ok(sent)
+}
+
+async fn mark(app: &App, row: &Row) -> Result<(), Error> {
+    Ok(outbox::mark_relayed(&app.table, &row.outbox_id, app.now()).await?)
 }
 
 /// Sends the rows at `places` to one queue and says which of them it took.

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{BookingId, UserId};
 use jiff::{SignedDuration, Timestamp};
@@ -174,7 +175,8 @@ pub fn write(tx: &mut Tx, effect: &Effect, now: Timestamp) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Marks a row as relayed: it leaves the index and expires in a week.
+/// Marks a row as relayed: it leaves the index and expires in a week. [`StoreError::Contended`] where a rival's transaction
+/// was in the way.
 pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Result<(), StoreError> {
     let expires = AttributeValue::N((now + KEPT).as_second().to_string());
     let request = table
@@ -186,9 +188,12 @@ pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Res
         .condition_expression("attribute_exists(pk)")
         .update_expression("SET expiresAt = :expires REMOVE gsi1pk, gsi1sk")
         .set_expression_attribute_values(Some(HashMap::from([(":expires".to_owned(), expires)])));
-    match request.send().await.map_err(from_sdk) {
-        Ok(_) | Err(StoreError::Contended) => Ok(()),
-        Err(error) => Err(error),
+    match request.send().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) => {
+            Ok(())
+        }
+        Err(error) => Err(from_sdk(error)),
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::outbox::{Effect, Row, StreamFile};
 use store::{Tx, outbox};
-use testing::{TABLE, noon};
+use testing::{Fate, Faults, TABLE, Trouble, noon};
 use ulid::Ulid;
 
 use super::relay_outbox;
@@ -82,6 +82,19 @@ async fn each_row_becomes_one_message_of_its_queue_and_waits_no_longer() {
         assert_eq!(sent, expected.iter().collect::<Vec<_>>(), "{queue}");
     }
     assert!(stage.waiting().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_row_is_marked_although_a_rival_was_writing_it() {
+    let mut stage = Stage::new().await;
+    let records = records(&stage, 0..3).await;
+    let faults = Faults::start(&stage.world.engine).await;
+    stage.app.table = store::Table::new(kit::aws::Aws::at(&faults.url()).dynamodb(), TABLE);
+    faults.strike(Trouble { fate: Fate::Conflict, writes_only: true, after: 1, times: 2 });
+    assert_eq!(relay(&stage, &records).await, json!({ "batchItemFailures": [] }));
+    assert_eq!(faults.calm(), 2);
+    assert!(stage.waiting().await.is_empty());
+    assert_eq!(stage.aws.kept().messages.len(), 3);
 }
 
 #[tokio::test]
