@@ -17,7 +17,7 @@ use kit::telemetry::{Metric, count};
 use kit::worker::Delivery;
 use kit::{App, BoxFuture, Failure};
 use providers::gemini::GenerateRequest;
-use store::booking::{release_lease, take_lease, write_feedback};
+use store::booking::{end_lease, release_lease, take_lease, write_feedback};
 use store::media::{self, MediaKind};
 use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
@@ -133,7 +133,7 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     if let Some(thin) = transcript.thinness() {
         let feedback = Feedback::insufficient(booking.booking_id, thin.to_string(), speech, versions(), app.now());
         let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
-        store(app, booking, &record).await?;
+        store(app, booking, &record, None).await?;
         return Ok(());
     }
     if known.was_in_vain(&speech) {
@@ -141,14 +141,15 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     }
     let now = app.now();
     let until = now + SignedDuration::try_from(limits.run + LEASE_MARGIN).unwrap_or(SignedDuration::from_mins(5));
-    match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, now, until).await {
+    let lease = app.ids.random().max(1);
+    match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
         Ok(()) => {}
         Err(StoreError::Contended) => return Err(Stop::Rival),
         Err(error) => return Err(error.into()),
     }
-    let outcome = generate(app, booking, &transcript, speech, limits).await;
+    let outcome = generate(app, booking, &transcript, speech, limits, lease).await;
     if outcome.is_err()
-        && let Err(error) = release_lease(&app.table, booking.booking_id).await
+        && let Err(error) = release_lease(&app.table, booking.booking_id, lease).await
     {
         tracing::warn!(booking.id = %booking.booking_id, %error, "a lease could not be given back");
     }
@@ -178,11 +179,12 @@ async fn generate(
     transcript: &Transcript,
     speech: SpeechFacts,
     limits: Limits,
+    lease: u64,
 ) -> Result<(), Stop> {
     // The one who had the lease before may have stored what is wanted here.
     let known = Known::read(app, booking.booking_id).await?;
     if known.is_none_or(|known| known.is_final() || known.was_in_vain(&speech)) {
-        release_lease(&app.table, booking.booking_id).await?;
+        release_lease(&app.table, booking.booking_id, lease).await?;
         return Ok(());
     }
     let request = GenerateRequest {
@@ -208,38 +210,36 @@ async fn generate(
         verified = evidence.verified, generations = drafting.generations, "feedback generated");
     let feedback = drafted.verified.into_feedback(booking.booking_id, speech, drafted.model, versions(), app.now());
     let record = FeedbackRecord { feedback, usage: drafting.usage, generations: drafting.generations };
-    store(app, booking, &record).await?;
+    store(app, booking, &record, Some(lease)).await?;
     Ok(())
 }
 
 /// Stores a feedback. A write that rivals or an outage of the table keep from happening is repeated for longer than usual:
 /// what it holds was paid for.
-async fn store(app: &App, booking: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
+async fn store(app: &App, booking: &Booking, record: &FeedbackRecord, lease: Option<u64>) -> Result<(), Error> {
     for _ in 0..4 {
-        match app.retry(|| store_once(app, booking, record)).await {
+        match app.retry(|| store_once(app, booking, record, lease)).await {
             Err(error) if error.is_contended() => {}
             Err(error) if error.code() == Some(UNAVAILABLE) => tokio::time::sleep(OUTAGE_PAUSE).await,
             outcome => return outcome,
         }
     }
-    app.retry(|| store_once(app, booking, record)).await
+    app.retry(|| store_once(app, booking, record, lease)).await
 }
 
 /// One transaction: the feedback, what the booking says of it, the payment where the feedback shows that the session took
 /// place, and the end of the lease.
-async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord) -> Result<(), Error> {
+async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease: Option<u64>) -> Result<(), Error> {
     let booking_id = subject.booking_id;
-    // Where no model was asked, a lease would be somebody else's.
-    let holds_lease = record.generations > 0;
-    let mut wanted = vec![keys::booking(booking_id), keys::feedback(booking_id)];
+    let mut wanted = vec![keys::booking(booking_id), keys::feedback(booking_id), keys::lease(booking_id)];
     wanted.extend(capture_keys(subject));
     let items = app.table.batch_get(&wanted).await?;
     let known = items
         .get::<Booking>(&wanted[0])?
         .map(|booking| -> Result<Known, StoreError> { Ok(Known { booking, feedback: items.get(&wanted[1])? }) });
     let Some(known) = known.transpose()?.filter(|known| !known.is_final() && !says_the_same(known, record)) else {
-        if holds_lease {
-            release_lease(&app.table, booking_id).await?;
+        if let Some(lease) = lease {
+            release_lease(&app.table, booking_id, lease).await?;
         }
         return Ok(());
     };
@@ -247,8 +247,8 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord) -> Re
     let now = app.now();
     let mut tx = Tx::new();
     write_feedback(&mut tx, booking_id, record)?;
-    if holds_lease {
-        tx.delete(keys::lease(booking_id));
+    if let Some(lease) = lease {
+        end_lease(&mut tx, &items, booking_id, lease)?;
     }
     if record.feedback.is_complete() {
         let complete = |booking: Booking| Booking { feedback: Some(FeedbackState::Complete), ..booking };

@@ -97,6 +97,11 @@ impl Tx {
         self.add(key, Operation::Delete { condition: Condition::None });
     }
 
+    /// Removes an item that is still at the version that was read.
+    pub fn delete_at(&mut self, key: Key, read_version: u64) {
+        self.add(key, Operation::Delete { condition: Condition::at_version(read_version) });
+    }
+
     /// Demands that an item is still at the version that was read; 0 where none was found.
     pub fn check(&mut self, key: Key, read_version: u64) {
         self.add(key, Operation::Check { condition: Condition::at_version(read_version) });

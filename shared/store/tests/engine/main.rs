@@ -332,12 +332,24 @@ async fn only_one_holds_a_lease_until_it_ends() {
     let world = world().await;
     let table = &world.app.table;
     let until = noon() + SignedDuration::from_mins(5);
-    let take = |now: Timestamp| store::booking::take_lease(table, booking_id(1), "me", now, until);
-    take(noon()).await.unwrap();
-    contended(take(noon()).await);
-    take(until).await.unwrap();
-    store::booking::release_lease(table, booking_id(1)).await.unwrap();
-    take(noon()).await.unwrap();
+    let take = |number: u64, now: Timestamp| store::booking::take_lease(table, booking_id(1), "me", number, now, until);
+    let release = |number: u64| store::booking::release_lease(table, booking_id(1), number);
+    take(1, noon()).await.unwrap();
+    contended(take(2, noon()).await);
+    take(3, until).await.unwrap();
+    // Whose lease has ended gives nothing back, as it is another's now.
+    release(1).await.unwrap();
+    contended(take(4, noon()).await);
+    let items = table.batch_get(&[keys::lease(booking_id(1))]).await.unwrap();
+    let mut tx = Tx::new();
+    store::booking::end_lease(&mut tx, &items, booking_id(1), 1).unwrap();
+    assert!(tx.is_empty());
+    store::booking::end_lease(&mut tx, &items, booking_id(1), 3).unwrap();
+    tx.commit(table).await.unwrap();
+    take(3, noon()).await.unwrap();
+    release(3).await.unwrap();
+    release(3).await.unwrap();
+    take(5, noon()).await.unwrap();
 }
 
 #[tokio::test]
