@@ -1,6 +1,7 @@
 //! What several test programs of this crate need.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
 
+pub mod line;
 pub mod stage;
 
 /// Every route of the API.

@@ -15,6 +15,8 @@ use store::Table;
 use store::outbox::Message;
 use testing::{Answer, Faults, Options, TABLE, World};
 
+use crate::line::Lines;
+
 pub const ADMIN: &str = "user_admin";
 pub const STREAM_SECRET: &str = "stream-test-secret";
 const CLERK_SECRET: &str = "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=";
@@ -26,6 +28,8 @@ pub struct Stage {
     pub world: World,
     pub app: App,
     pub faults: Faults,
+    /// Where the application finds AWS, Stream and Gemini.
+    pub addresses: [String; 3],
     pub stream: Stream,
     pub gemini: Gemini,
     router: Router,
@@ -40,21 +44,42 @@ pub struct Queued {
     pub receives: u32,
 }
 
+/// Where an application has its addresses from: straight, or over lines.
+async fn reached(lines: Option<&Lines>, address: &str, is_provider: bool) -> String {
+    match lines {
+        None => address.to_owned(),
+        Some(lines) if is_provider => lines.to_provider(address).await,
+        Some(lines) => lines.to_aws(address).await,
+    }
+}
+
 impl Stage {
     pub async fn new(seed: u64) -> Self {
+        Self::assemble(seed, None, Options::default()).await
+    }
+
+    /// A stage whose application reaches everything over these lines. New candidates are given 50 credits.
+    pub async fn over(lines: &Lines) -> Self {
+        Self::assemble(1, Some(lines), Options { signup_credits: 50, ..Options::default() }).await
+    }
+
+    async fn assemble(seed: u64, lines: Option<&Lines>, options: Options) -> Self {
         let (api_key, api_secret) = (Some("key_test".to_owned()), Some(STREAM_SECRET.to_owned()));
         let stream = StreamOptions { api_key, api_secret, gzip: false, ..StreamOptions::default() };
         let stream = Stream::start(stream).await.unwrap();
         let api_key = Some("gemini-test-key".to_owned());
         let gemini = Gemini::start(GeminiOptions { api_key, ..GeminiOptions::default() }).await.unwrap();
+        let stream_base_url = reached(lines, &stream.base_url(), true).await;
+        let gemini_base_url = reached(lines, &gemini.base_url(), true).await;
         let options =
-            Options { stream_base_url: stream.base_url(), gemini_base_url: gemini.base_url(), ..Options::default() };
+            Options { stream_base_url: stream_base_url.clone(), gemini_base_url: gemini_base_url.clone(), ..options };
         let world = World::with(&[], options).await;
         let faults = Faults::start(&world.engine).await;
+        let aws_url = reached(lines, &faults.url(), false).await;
         let mut config = (*world.app.config).clone();
-        config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{}/{name}", faults.url())));
+        config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{aws_url}/{name}")));
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
-        let aws = Aws::at(&faults.url());
+        let aws = Aws::at(&aws_url);
         let mut app = App::assemble(config, aws.clone(), world.app.secrets.clone(), clock, ids).unwrap();
         // The SDK tries as often as in production, only sooner; what it may spend on that is this world's alone.
         let retries =
@@ -65,9 +90,9 @@ impl Stage {
         let client = client.retry_partition(RetryPartition::new(format!("world-{seed}-{number}"))).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
         let router = kit::route::router(&crate::all_routes(), app.clone());
-        #[expect(clippy::disallowed_methods, reason = "local addresses only; the defaults will do")]
-        let control = reqwest::Client::new();
-        Self { world, app, faults, stream, gemini, router, control }
+        let control = lines.map_or_else(|| Lines::default().http(), Lines::http);
+        let addresses = [aws_url, stream_base_url, gemini_base_url];
+        Self { world, app, faults, addresses, stream, gemini, router, control }
     }
 
     pub fn now(&self) -> i64 {
@@ -153,6 +178,19 @@ impl Stage {
     /// One run of the sweep. False where it failed as a whole.
     pub async fn sweep(&self) -> bool {
         background::sweep_bookings::sweep_bookings(self.app.clone(), Value::Null).await.is_ok()
+    }
+
+    /// All calls that Stream has, as its simulator shows them.
+    pub async fn calls(&self) -> Vec<Value> {
+        let of = async |path: &str| -> Value {
+            let answer = self.control.get(format!("{}/simulator/calls{path}", self.stream.base_url())).send().await;
+            answer.unwrap().json().await.unwrap()
+        };
+        let mut calls = Vec::new();
+        for call in of("").await["calls"].as_array().unwrap() {
+            calls.push(of(&format!("/default/{}", call["id"].as_str().unwrap())).await);
+        }
+        calls
     }
 
     /// Ends all trouble of Stream.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::response::{IntoResponse, Response};
 use dynoxide::Database;
 use http::{HeaderMap, Method, StatusCode, Uri};
@@ -64,6 +64,9 @@ struct Plan {
     forgets_conditions: bool,
     struck: u32,
     objects: BTreeMap<String, Vec<u8>>,
+    /// Uploads that were begun, by id: their parts by number.
+    uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
+    uploads_begun: u32,
     sent: Vec<Sent>,
 }
 
@@ -107,7 +110,7 @@ impl Faults {
     pub async fn start(engine: &Database) -> Self {
         let plan = Arc::<Mutex<Plan>>::default();
         let wire = Wire { engine: engine.clone(), plan: plan.clone() };
-        let router = Router::new().fallback(pass).with_state(wire);
+        let router = Router::new().fallback(pass).layer(DefaultBodyLimit::disable()).with_state(wire);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -172,6 +175,11 @@ impl Faults {
     /// The paths of all objects.
     pub fn objects(&self) -> Vec<String> {
         self.plan().objects.keys().cloned().collect()
+    }
+
+    /// How many bytes the object at a path has.
+    pub fn object_bytes(&self, path: &str) -> Option<usize> {
+        self.plan().objects.get(path).map(Vec::len)
     }
 }
 
@@ -244,7 +252,8 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
     let is_file = uri.path().starts_with("/files/");
     let is_write = !is_file
         && (matches!(operation, "TransactWriteItems" | "PutItem" | "UpdateItem" | "DeleteItem" | "SendMessageBatch")
-            || matches!(method, Method::PUT | Method::DELETE));
+            || matches!(method, Method::PUT | Method::DELETE)
+            || uri.query().is_some_and(|query| query.contains("upload")));
     let hold = if is_write { lock(&wire.plan).hold.take() } else { None };
     if let Some((arrived, gone)) = hold {
         let _ = arrived.send(());
@@ -265,6 +274,9 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
             onward(&wire.engine, operation, &without_conditions(&body))
         }
         _ if is_table => onward(&wire.engine, operation, &body),
+        _ if uri.query().is_some_and(|query| query.contains("upload")) => {
+            part(&mut lock(&wire.plan), &method, &uri, &body)
+        }
         _ => object(&mut lock(&wire.plan), &method, uri.path(), &body),
     };
     if fate == Some(Fate::AnswerLost) {
@@ -345,5 +357,37 @@ fn object(plan: &mut Plan, method: &Method, path: &str, body: &[u8]) -> Response
             None => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchKey</Code></Error>").into_response(),
         },
         _ => StatusCode::NOT_IMPLEMENTED.into_response(),
+    }
+}
+
+/// An object that comes in parts.
+fn part(plan: &mut Plan, method: &Method, uri: &Uri, body: &[u8]) -> Response {
+    let parameters = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+    let parameters: BTreeMap<&str, &str> = parameters.collect();
+    let number = parameters.get("partNumber").and_then(|number| number.parse().ok());
+    let Some(upload) = parameters.get("uploadId").copied() else {
+        plan.uploads_begun += 1;
+        let id = format!("upload-{}", plan.uploads_begun);
+        plan.uploads.insert(id.clone(), BTreeMap::new());
+        let xml = format!("<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>");
+        return (StatusCode::OK, xml).into_response();
+    };
+    match (method.as_str(), plan.uploads.get_mut(upload), number) {
+        ("PUT", Some(parts), Some(number)) => {
+            parts.insert(number, body.to_vec());
+            let checksum = ("x-amz-checksum-crc32", "AAAAAA==".to_owned());
+            (StatusCode::OK, [("etag", format!("\"part-{number}\"")), checksum]).into_response()
+        }
+        ("POST", Some(parts), None) => {
+            let whole = std::mem::take(parts).into_values().flatten().collect();
+            plan.objects.insert(uri.path().to_owned(), whole);
+            plan.uploads.remove(upload);
+            (StatusCode::OK, "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>").into_response()
+        }
+        ("DELETE", Some(_), None) => {
+            plan.uploads.remove(upload);
+            StatusCode::NO_CONTENT.into_response()
+        }
+        _ => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchUpload</Code></Error>").into_response(),
     }
 }
