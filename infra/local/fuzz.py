@@ -46,14 +46,18 @@ def fuzz(job, people):
     # From a file: schemathesis does not ask for a document that it is reading from the API.
     document.write_text(json.dumps(published(job)))
     file.write_text(json.dumps({"people": people, "seed": job["seed"], "tally": str(tally)}))
-    command = [pathlib.Path(sys.executable).with_name("schemathesis"), "run", document, "--url", job["apiUrl"]]
+    here = pathlib.Path(__file__).parent
+    command = [pathlib.Path(sys.executable).with_name("schemathesis"), "--config-file", here / "fuzz.toml"]
+    command += ["run", document, "--url", job["apiUrl"]]
     command += ["--phases", "examples,coverage,fuzzing", "--mode", "all", "--checks", ",".join(CHECKS), "--seed", str(job["seed"])]
     command += ["--max-examples", str(job["examples"]), "--workers", "1", "--continue-on-failure", "--no-shrink", "--no-color"]
     command += ["--generation-database", "none", "--request-timeout", "30", "--warnings", "off"]
-    surroundings = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(pathlib.Path(__file__).parent)}
+    surroundings = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(here)}
     surroundings["GREENROOM_FUZZ_JOB"] = str(file)
     # Its report goes to standard error: standard output belongs to whoever started us.
     status = subprocess.run(command, cwd=folder, env=surroundings, stdout=sys.stderr).returncode
+    if not tally.exists():
+        sys.exit("fuzz: schemathesis did not get as far as sending anything, see above")
     return status, json.loads(tally.read_text())
 
 
