@@ -16,13 +16,14 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{BookingId, UserId};
 use kit::aws::Aws;
 use providers::stream::{CallRequest, StreamUser};
+use serde_json::{Value, json};
 use testing::TABLE;
 use tests::line::{Cut, Kind, Then};
 
 use crate::template::functions;
 use cases::{READS, cases, furnish};
 use driver::{Case, Report, Second, replay};
-use scene::{Act, Awaited, Outcome, Scene};
+use scene::{Act, Awaited, MINUTE, Outcome, Scene};
 use snapshot::Snapshot;
 
 /// Runs on a thread and a runtime of its own, so that all its servers end with it.
@@ -91,7 +92,7 @@ fn what_only_reads_changes_nothing_and_says_so_where_it_cannot_read() {
             let path = names.iter().fold(address.to_owned(), |path, (name, id)| path.replace(name, id));
             let act = match who {
                 "" => Act::Visit { path: address },
-                who => Act::Ask { who, method: "GET", path, body: serde_json::Value::Null },
+                who => Act::Ask { who, method: "GET", path, body: Value::Null },
             };
             assert_eq!(act.function(), function);
             let status = |outcome: Outcome| match outcome {
@@ -115,6 +116,31 @@ fn what_only_reads_changes_nothing_and_says_so_where_it_cannot_read() {
             scene.lines.mend();
         }
         assert_eq!(before.difference(&Snapshot::of(&scene).await, &[]), None);
+    });
+}
+
+#[test]
+fn a_call_that_is_created_at_the_door_while_its_booking_is_cancelled_is_ended() {
+    alone(async {
+        let scene = Scene::new().await;
+        let booking = scene.book(1).await;
+        scene.stage.advance(55 * MINUTE);
+        // The people are made known to Stream first, then the call is created.
+        let mut held = scene.lines.hold_provider_call(1);
+        let path = format!("/api/calls/{booking}");
+        let join = Act::Ask { who: "cara", method: "GET", path, body: Value::Null };
+        let cancelled = async {
+            held.reached().await;
+            let body = json!({ "reason": "plans changed" });
+            scene.done("ivy", "POST", &format!("/api/bookings/{booking}/cancel"), body).await;
+            scene.follow().await;
+            held.release();
+        };
+        let (outcome, ()) = tokio::join!(scene.perform(&join, 1), cancelled);
+        let Outcome::Answer(answer) = outcome else { panic!("{}", outcome.told()) };
+        answer.refused(409, "booking_cancelled");
+        let calls = scene.stage.calls().await;
+        assert!(calls.len() == 1 && calls[0]["call"]["ended_at"].is_string(), "{calls:?}");
     });
 }
 

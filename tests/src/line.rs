@@ -8,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::{IntoResponse, Response};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
 /// What a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +74,26 @@ struct Plan {
     cut: Option<Cut>,
     /// Whether the cut was met.
     is_met: bool,
+    /// The call to a provider that is held back, and what is told of it.
+    hold: Option<(usize, oneshot::Sender<()>, oneshot::Receiver<()>)>,
+}
+
+/// A call to a provider that is held back.
+pub struct Held {
+    reached: oneshot::Receiver<()>,
+    go: oneshot::Sender<()>,
+}
+
+impl Held {
+    /// Waits until it is made.
+    pub async fn reached(&mut self) {
+        (&mut self.reached).await.expect("the call is made");
+    }
+
+    /// Lets it go on.
+    pub fn release(self) {
+        let _ = self.go.send(());
+    }
 }
 
 /// All lines of one application.
@@ -143,6 +163,20 @@ impl Lines {
         *self.plan() = Plan { cut: Some(cut), ..Plan::default() };
     }
 
+    /// Counts from 0 again, and holds this call to a provider back until it is released.
+    pub fn hold_provider_call(&self, number: usize) -> Held {
+        let ((arrived, reached), (go, gone)) = (oneshot::channel(), oneshot::channel());
+        *self.plan() = Plan { hold: Some((number, arrived, gone)), ..Plan::default() };
+        Held { reached, go }
+    }
+
+    fn held(&self, kind: Kind) -> Option<(oneshot::Sender<()>, oneshot::Receiver<()>)> {
+        let mut plan = self.plan();
+        let next = plan.counts.provider;
+        let hold = plan.hold.take_if(|hold| kind == Kind::Provider && hold.0 == next)?;
+        Some((hold.1, hold.2))
+    }
+
     /// Ends all trouble, and counts from 0 again. Says whether there was any.
     pub fn mend(&self) -> bool {
         self.stopped.send_replace(false);
@@ -199,7 +233,12 @@ fn kind_of(line: &Line, method: &Method, uri: &Uri, headers: &HeaderMap) -> Kind
 
 async fn pass(State(line): State<Line>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let kind = kind_of(&line, &method, &uri, &headers);
+    let held = line.lines.held(kind);
     let fate = line.lines.fate_of(kind);
+    if let Some((arrived, gone)) = held {
+        let _ = arrived.send(());
+        let _ = gone.await;
+    }
     if let Fate::Lost { takes_effect: false, stops } = fate {
         return lose(&line, stops).await;
     }

@@ -1,7 +1,7 @@
 //! `GET /api/calls/{callId}`: the door of the call.
 
 use axum::extract::State;
-use domain::booking::{Booking, Party};
+use domain::booking::{Booking, BookingError, Party};
 use domain::ids::{BookingId, UserId};
 use domain::user::{User, UserError};
 use jiff::{SignedDuration, Timestamp};
@@ -84,6 +84,12 @@ async fn get_call(
     let mut stream = app.stream().await?;
     if !call.created {
         stream = create(&app, stream, &booking).await?;
+        // A booking that was cancelled meanwhile may have had its call ended before there was one.
+        let again = app.table.batch_get(&[keys::booking(id)]).await?;
+        if let Err(error @ BookingError::Cancelled) = own(&again, id, &caller.user_id)?.0.check_door(now) {
+            stream.client.end_call(id).await?;
+            return Err(error.into());
+        }
     }
     let role = match party {
         Party::Interviewee => CallRole::User,
