@@ -313,7 +313,7 @@ async fn put_in_the_past(stack: &Stack, booking: &str, minutes: i64, due: i64) -
         let before = store::booking::get(&table, id).await.unwrap().unwrap();
         let start = now - SignedDuration::from_mins(minutes);
         let end = start + (before.end_time - before.start_time);
-        let due_at = if due > 0 { now - SignedDuration::from_mins(due) } else { before.due_at };
+        let due_at = if due > 0 { Some(now - SignedDuration::from_mins(due)) } else { before.due_at };
         let after = Booking { start_time: start, end_time: end, due_at, ..before.clone() };
         let mut tx = Tx::new();
         store::booking::replace(&mut tx, &before, &after).unwrap();
