@@ -48,6 +48,8 @@ struct Books {
     /// Who was when in which session of which booking.
     stays: BTreeSet<Stay>,
     rows: BTreeSet<String>,
+    /// Booking and file name.
+    transcripts: BTreeSet<(String, String)>,
 }
 
 impl Books {
@@ -66,6 +68,11 @@ impl Books {
                     let end = |name: &str| item[name].as_str().map(|_| second(&item[name]));
                     let stay = (id.to_owned(), text("sessionId"), text("party"), end("joinedAt"), end("leftAt"));
                     books.stays.insert(stay);
+                }
+                ("BOOKING", sk) if sk.starts_with("MEDIA#TRANSCRIPT#") => {
+                    if item["objectKey"].is_string() {
+                        books.transcripts.insert((id.to_owned(), item["filename"].as_str().unwrap().to_owned()));
+                    }
                 }
                 ("CAL", sk) => {
                     let day: jiff::civil::Date = sk.trim_start_matches("DAY#").parse().unwrap();
@@ -181,8 +188,9 @@ impl Books {
         for id in self.bookings.keys() {
             demand!(model.bookings.contains_key(id), "{id} is stored and was never acknowledged");
         }
-        let mut stays = BTreeSet::new();
+        let (mut stays, mut transcripts) = (BTreeSet::new(), BTreeSet::new());
         for (id, booking) in &model.bookings {
+            transcripts.extend(booking.transcripts.keys().map(|name| (id.clone(), name.clone())));
             for ((session, side, _), stay) in &booking.stays {
                 let party = ["INTERVIEWEE", "INTERVIEWER"][*side].to_owned();
                 stays.insert((id.clone(), format!("session-{session}"), party, stay.0, stay.1));
@@ -190,6 +198,8 @@ impl Books {
         }
         let lost: Vec<_> = stays.symmetric_difference(&self.stays).collect();
         demand!(lost.is_empty(), "I6: stays that were told or stored, and not both: {lost:?}");
+        let lost: Vec<_> = transcripts.symmetric_difference(&self.transcripts).collect();
+        demand!(lost.is_empty(), "transcripts that are predicted or stored, and not both: {lost:?}");
         for person in model.candidates.iter().chain(model.offers.keys()) {
             let wallet = self.wallets.get(person).cloned().unwrap_or_default();
             let number = |name: &str| wallet[name].as_i64().unwrap_or(0);
@@ -285,6 +295,11 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
         }),
         ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),
         ("a forgotten stay", "I6", without(place(&|i| starts(i, "BOOKING#", "ATTENDANCE#VISIT#")))),
+        (
+            "a lost transcript",
+            "transcripts",
+            without(place(&|i| starts(i, "BOOKING#", "MEDIA#TRANSCRIPT#") && i["objectKey"].is_string())),
+        ),
         ("a booking nobody made", "I3", {
             let mut items = items.to_vec();
             items.push(json!({ "pk": "TRANSFER#hold:bkg_0", "sk": "TRANSFER", "amount": 1, "from": "user/eve/available", "to": "user/eve/available" }));

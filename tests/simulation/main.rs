@@ -186,6 +186,16 @@ fn seed_2_nothing_is_given_back_while_stream_cannot_be_asked() {
 }
 
 #[test]
+fn seed_8_of_two_words_at_once_about_the_recording_the_later_one_is_remembered() {
+    in_a_new_world(async |mut run| run.agree_and_refuse_at_once().await.unwrap());
+}
+
+#[test]
+fn seed_1000040_what_is_thrown_away_for_want_of_a_consent_is_not_stored_though_the_consent_comes_meanwhile() {
+    in_a_new_world(async |mut run| run.agree_while_the_transcript_is_thrown_away().await.unwrap());
+}
+
+#[test]
 fn a_request_repeated_under_its_key_until_it_is_answered_is_done_once() {
     in_a_new_world(async |mut run| run.persist().await.unwrap());
 }

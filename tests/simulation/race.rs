@@ -1,7 +1,9 @@
 //! Two steps at once.
 
+use std::collections::BTreeSet;
+
 use crate::auditor::same;
-use crate::model::Model;
+use crate::model::{Model, NEW};
 use crate::script::script;
 use crate::steps::Step;
 use crate::world::{Check, Outcome, Run, differing, fits};
@@ -30,10 +32,11 @@ impl Run {
         self.trace(second, &two);
         self.note_message(first, &one);
         self.note_message(second, &two);
+        let touched = self.touched(&[first, second]);
         let mut reasons = Vec::new();
         for order in [[(second, &two), (first, &one)], [(first, &one), (second, &two)]] {
             for choice in [0, 1] {
-                match self.in_order(&order, choice).await {
+                match self.in_order(&order, choice, &touched).await {
                     Ok(model) => {
                         self.model = model;
                         self.saw(if std::ptr::eq(order[0].0, first) {
@@ -68,7 +71,19 @@ impl Run {
         }
     }
 
-    async fn in_order(&self, order: &[(&Step, &Outcome)], choice: usize) -> Result<Model, String> {
+    /// The bookings that one of these steps may change, even where the other then takes it back.
+    fn touched(&self, steps: &[&Step]) -> BTreeSet<String> {
+        let alone = steps.iter().flat_map(|step| [0, 1].map(|choice| self.predict(&self.model, step, choice).0));
+        let changed = alone.flat_map(|after| differing(&self.model, &after));
+        changed.filter(|id| id != NEW).collect()
+    }
+
+    async fn in_order(
+        &self,
+        order: &[(&Step, &Outcome)],
+        choice: usize,
+        touched: &BTreeSet<String>,
+    ) -> Result<Model, String> {
         let mut model = self.model.clone();
         for (step, outcome) in order {
             // A worker whom a rival kept from its work has done nothing.
@@ -87,9 +102,17 @@ impl Run {
                 }
             }
         }
-        for id in differing(&self.model, &model) {
+        for id in differing(&self.model, &model).iter().chain(touched) {
             let stored = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.unwrap_or_default();
-            same(&model.bookings[&id], &stored)?;
+            let predicted = &model.bookings[id];
+            same(predicted, &stored)?;
+            let transcripts = self.stored_transcripts(id).await;
+            if transcripts != predicted.transcripts {
+                return Err(format!(
+                    "{id} has the transcripts {transcripts:?}\n  predicted {:?}",
+                    predicted.transcripts
+                ));
+            }
         }
         Ok(model)
     }

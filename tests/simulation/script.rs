@@ -66,6 +66,14 @@ impl Writer<'_> {
     }
 }
 
+/// Stream tells that there is a transcript with much to judge.
+pub fn transcript_ready(stage: &Stage, booking: &Booking) -> Event {
+    let mut writer = Writer { booking, events: Vec::new() };
+    let text = rich(booking);
+    writer.file(stage, "call.transcription_ready", "call_transcription", "rich.jsonl", text.as_bytes());
+    writer.events.remove(0)
+}
+
 /// Everything that will be told of a booking's call.
 pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Event> {
     let mut writer = Writer { booking, events: Vec::new() };

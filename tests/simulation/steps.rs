@@ -147,9 +147,9 @@ impl Pool {
                 }),
                 51..=76 => self.event(random, model, now),
                 77..=82 => Some(Step::Relay),
-                83..=95 if !self.queue.is_empty() => Some(Step::Work(random.pick(&self.queue))),
+                83..=95 if !self.queue.is_empty() => Some(self.work(random)),
                 96..=97 => Some(Step::Sweep),
-                98 => self.delete(random, model),
+                98 => self.delete(random, model, now),
                 _ => None,
             };
             if let Some(step) = drawn {
@@ -348,7 +348,16 @@ impl Pool {
             .collect();
         // Mostly what was not told yet.
         let new: Vec<&Event> = told.iter().copied().filter(|e| !self.told.contains(&e.body)).collect();
-        let from = if new.is_empty() || random.percent(20) { &told } else { &new };
+        // Often of a session that may be recorded, since most has to come together for a feedback.
+        let recorded = |e: &&Event| model.bookings[&e.booking].may_record();
+        let of_recorded: Vec<&Event> = new.iter().copied().filter(recorded).collect();
+        let from = if new.is_empty() || random.percent(20) {
+            &told
+        } else if of_recorded.is_empty() || random.percent(50) {
+            &new
+        } else {
+            &of_recorded
+        };
         if !from.is_empty() && random.percent(95) {
             let event = random.pick(from).clone();
             self.told.insert(event.body.clone());
@@ -358,15 +367,29 @@ impl Pool {
         Some(Step::Event(random.pick(&self.events)))
     }
 
-    fn delete(&mut self, random: &mut Random, model: &Model) -> Option<Step> {
-        let person = if random.percent(80) {
+    /// Often what leads to a feedback, since most has to come together for one.
+    fn work(&self, random: &mut Random) -> Step {
+        let leads_to_feedback =
+            |queued: &&Queued| matches!(queued.message.effect, Effect::CopyTranscript { .. } | Effect::Feedback { .. });
+        let urgent: Vec<&Queued> = self.queue.iter().filter(leads_to_feedback).collect();
+        let all = urgent.is_empty() || random.percent(50);
+        Step::Work(if all { random.pick(&self.queue) } else { random.pick(&urgent).clone() })
+    }
+
+    fn delete(&mut self, random: &mut Random, model: &Model, now: i64) -> Option<Step> {
+        // Mostly somebody who is awaited.
+        let coming = model.bookings.values().filter(|b| b.is_scheduled() && b.start > now);
+        let awaited: Vec<&String> = coming.map(|b| &b.candidate).collect();
+        let person = if !awaited.is_empty() && random.percent(60) {
+            random.pick(&awaited).clone()
+        } else if random.percent(60) {
             random.pick(&model.candidates)
         } else {
             let interviewers: Vec<&String> = model.offers.keys().collect();
             random.pick(&interviewers).clone()
         };
         // Enough people have to stay for something to happen.
-        if self.deleted >= 3 || !random.percent(20) {
+        if self.deleted >= 3 || !random.percent(30) {
             return None;
         }
         self.deleted += 1;

@@ -1,12 +1,14 @@
 //! What once went wrong, as the few steps it took, and what shows that the simulation would notice.
 
 use serde_json::{Value, json};
+use store::outbox::Effect;
 
 use crate::auditor::{audit, check, lies};
 use crate::model::{Ask, DAY, HOUR};
+use crate::script::transcript_ready;
 use crate::steps::{Request, Step, Weather};
 use crate::world::{Check, Run, STREAM_AWAITED};
-use tests::stage::instant;
+use tests::stage::{Queued, instant};
 
 /// Who meets at one write.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +49,46 @@ impl Run {
             let body = json!({ "startTime": instant(start) });
             self.ask(&who, &format!("/api/bookings/{booking}/reschedule"), &body, ask).await?;
         }
+        audit(&self.stage, &self.model).await
+    }
+
+    /// Distilled from seed 8: somebody says yes and no to the recording at once. Which word came last is told by nothing but
+    /// what is stored.
+    pub async fn agree_and_refuse_at_once(&mut self) -> Check {
+        let (who, booking) = self.one_booking(4 * HOUR).await?;
+        let path = format!("/api/calls/{booking}/consent");
+        let say = |yes: bool| {
+            let body = json!({ "version": "2026-11", "record": yes });
+            request(&who, &path, &body, None, Ask::Consent { booking: booking.clone(), yes })
+        };
+        for (before, first, second) in [(true, true, false), (true, false, true), (false, true, false)] {
+            self.step(&say(before), Weather::Fair).await?;
+            self.race(&say(first), &say(second)).await?;
+            audit(&self.stage, &self.model).await?;
+        }
+        Ok(())
+    }
+
+    /// Distilled from seed 1000040: the last consent comes while a worker is about to throw the transcript away for want of it.
+    /// The worker had looked before, and what it threw away is not stored.
+    pub async fn agree_while_the_transcript_is_thrown_away(&mut self) -> Check {
+        let (who, booking) = self.one_booking(HOUR).await?;
+        let path = format!("/api/calls/{booking}/consent");
+        let yes = |who: &str| {
+            let body = json!({ "version": "2026-11", "record": true });
+            request(who, &path, &body, None, Ask::Consent { booking: booking.clone(), yes: true })
+        };
+        let interviewer = self.model.bookings[&booking].interviewer.clone();
+        self.step(&yes(&interviewer), Weather::Fair).await?;
+        self.stage.advance(3 * HOUR);
+        let event = transcript_ready(&self.stage, &self.model.bookings[&booking]);
+        self.step(&Step::Event(event), Weather::Fair).await?;
+        self.stage.advance(1);
+        self.step(&Step::Relay, Weather::Fair).await?;
+        let copy = |queued: &&Queued| matches!(queued.message.effect, Effect::CopyTranscript { .. });
+        let copy = self.pool.queue.iter().find(copy).cloned().ok_or("nobody copies the transcript")?;
+        self.race(&Step::Work(copy), &yes(&who)).await?;
+        assert_eq!(self.model.bookings[&booking].transcripts.len(), 0);
         audit(&self.stage, &self.model).await
     }
 

@@ -515,7 +515,7 @@ impl Run {
         Ok(())
     }
 
-    async fn stored_transcripts(&self, booking: &str) -> BTreeMap<String, bool> {
+    pub async fn stored_transcripts(&self, booking: &str) -> BTreeMap<String, bool> {
         let mut stored = BTreeMap::new();
         for name in ["rich.jsonl", "thin.jsonl"] {
             let sk = format!("MEDIA#TRANSCRIPT#{}", store::media::digest("session-1", name));
