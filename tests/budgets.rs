@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use testing::{Meter, Reading, World};
+use tests::story::{self, Story};
 
 async fn metered() -> (World, Meter) {
     let (world, meter) = World::metered(&tests::all_routes()).await;
@@ -33,21 +34,12 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
     assert!(readings[1].units <= 40.0, "{readings:?}");
 }
 
+/// `cargo xtask bench` asks the same of 100 000 bookings.
 #[tokio::test]
-async fn a_booking_costs_the_same_beside_many_others() {
-    let (world, meter) = metered().await;
-    book(&world, "2026-11-21T10:00:00Z").await;
-    let alone: Vec<f64> = meter.take().iter().map(|r| r.units).collect();
-    for n in 0..300_u32 {
-        let (candidate, start) = (format!("c{n}"), format!("2026-12-{:02}T{:02}:00:00Z", 1 + n / 24, n % 24));
-        world.add_candidate(&candidate, 20).await;
-        let wanted = json!({ "interviewerId": "ivy", "startTime": start });
-        world.call(&candidate, "POST", "/api/bookings", wanted).await.expect(201);
-    }
-    meter.take();
-    book(&world, "2026-11-21T12:00:00Z").await;
-    let crowded: Vec<f64> = meter.take().iter().map(|r| r.units).collect();
-    assert_eq!(alone, crowded);
+async fn every_function_keeps_its_budget_and_costs_the_same_beside_few_and_beside_many_bookings() {
+    let (few, many) = (Story::beside(10).await, Story::beside(2_000).await);
+    let missed = story::missed(&few, &many);
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
 
 pub mod line;
+pub mod rows;
 pub mod stage;
+pub mod story;
 
 /// Every route of the API.
 pub fn all_routes() -> Vec<kit::Route> {

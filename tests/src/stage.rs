@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Table;
 use store::outbox::Message;
-use testing::{Answer, Faults, Options, TABLE, World};
+use testing::{Answer, Faults, Meter, Options, TABLE, World};
 
 use crate::line::Lines;
+use crate::rows::Rows;
 
 pub const ADMIN: &str = "user_admin";
 pub const STREAM_SECRET: &str = "stream-test-secret";
@@ -34,6 +35,7 @@ pub struct Stage {
     pub gemini: Gemini,
     router: Router,
     control: reqwest::Client,
+    rows: Rows,
 }
 
 /// A message in a queue.
@@ -44,38 +46,55 @@ pub struct Queued {
     pub receives: u32,
 }
 
-/// Where an application has its addresses from: straight, or over lines.
-async fn reached(lines: Option<&Lines>, address: &str, is_provider: bool) -> String {
-    match lines {
-        None => address.to_owned(),
-        Some(lines) if is_provider => lines.to_provider(address).await,
-        Some(lines) => lines.to_aws(address).await,
-    }
+/// What lies between an application and everything it talks to.
+#[derive(Clone, Copy)]
+enum Between<'a> {
+    Nothing,
+    Lines(&'a Lines),
+    /// Only before AWS.
+    Meter,
 }
 
 impl Stage {
     pub async fn new(seed: u64) -> Self {
-        Self::assemble(seed, None, Options::default()).await
+        Self::assemble(seed, Between::Nothing, Options::default()).await.0
+    }
+
+    /// A stage on which everything that the application asks of AWS is counted.
+    pub async fn metered() -> (Self, Meter) {
+        let (stage, meter) = Self::assemble(1, Between::Meter, Options::default()).await;
+        (stage, meter.unwrap())
     }
 
     /// A stage whose application reaches everything over these lines. New candidates are given 50 credits.
     pub async fn over(lines: &Lines) -> Self {
-        Self::assemble(1, Some(lines), Options { signup_credits: 50, ..Options::default() }).await
+        let options = Options { signup_credits: 50, ..Options::default() };
+        Self::assemble(1, Between::Lines(lines), options).await.0
     }
 
-    async fn assemble(seed: u64, lines: Option<&Lines>, options: Options) -> Self {
+    async fn assemble(seed: u64, between: Between<'_>, options: Options) -> (Self, Option<Meter>) {
         let (api_key, api_secret) = (Some("key_test".to_owned()), Some(STREAM_SECRET.to_owned()));
         let stream = StreamOptions { api_key, api_secret, gzip: false, ..StreamOptions::default() };
         let stream = Stream::start(stream).await.unwrap();
         let api_key = Some("gemini-test-key".to_owned());
         let gemini = Gemini::start(GeminiOptions { api_key, ..GeminiOptions::default() }).await.unwrap();
-        let stream_base_url = reached(lines, &stream.base_url(), true).await;
-        let gemini_base_url = reached(lines, &gemini.base_url(), true).await;
+        let (mut stream_base_url, mut gemini_base_url) = (stream.base_url(), gemini.base_url());
+        if let Between::Lines(lines) = between {
+            stream_base_url = lines.to_provider(&stream_base_url).await;
+            gemini_base_url = lines.to_provider(&gemini_base_url).await;
+        }
         let options =
             Options { stream_base_url: stream_base_url.clone(), gemini_base_url: gemini_base_url.clone(), ..options };
         let world = World::with(&[], options).await;
         let faults = Faults::start(&world.engine).await;
-        let aws_url = reached(lines, &faults.url(), false).await;
+        let (aws_url, meter) = match between {
+            Between::Nothing => (faults.url(), None),
+            Between::Lines(lines) => (lines.to_aws(&faults.url()).await, None),
+            Between::Meter => {
+                let meter = Meter::start(&faults.url()).await;
+                (meter.url(), Some(meter))
+            }
+        };
         let mut config = (*world.app.config).clone();
         config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{aws_url}/{name}")));
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
@@ -88,11 +107,13 @@ impl Stage {
         let client = client.config().to_builder().retry_config(retries);
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
         let client = client.retry_partition(RetryPartition::new(format!("world-{seed}-{number}"))).build();
+        let rows = Rows::default();
+        let client = client.to_builder().interceptor(rows.clone()).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
         let router = kit::route::router(&crate::all_routes(), app.clone());
-        let control = lines.map_or_else(|| Lines::default().http(), Lines::http);
+        let control = if let Between::Lines(lines) = between { lines.http() } else { Lines::default().http() };
         let addresses = [aws_url, stream_base_url, gemini_base_url];
-        Self { world, app, faults, addresses, stream, gemini, router, control }
+        (Self { world, app, faults, addresses, stream, gemini, router, control, rows }, meter)
     }
 
     pub fn now(&self) -> i64 {
@@ -107,8 +128,9 @@ impl Stage {
     pub async fn send(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
         let headers: serde_json::Map<String, Value> =
             headers.iter().map(|(n, v)| ((*n).to_owned(), json!(v))).collect();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let event = json!({
-            "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
+            "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": query,
             "headers": headers, "isBase64Encoded": false, "body": if body.is_empty() { None } else { Some(body) },
             "requestContext": {
                 "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
@@ -152,6 +174,23 @@ impl Stage {
     pub async fn relay(&self) -> bool {
         let event = json!({ "olderThanSeconds": 0 });
         background::redrive_outbox::redrive_outbox(self.app.clone(), event).await.is_ok()
+    }
+
+    /// How many calls to the table had to wait for one another since the last time.
+    pub fn calls_in_a_row(&self) -> usize {
+        self.rows.take()
+    }
+
+    /// The outbox rows that wait, newest first, each as the record that the table's stream shows of it.
+    pub fn stream_records(&self) -> Vec<Value> {
+        let waiting = json!({ "TableName": TABLE, "IndexName": "gsi1", "KeyConditionExpression": "gsi1pk = :p",
+            "ExpressionAttributeValues": { ":p": { "S": store::keys::OUTBOX_WAITING } }, "ScanIndexForward": false, "Limit": 20 });
+        let record = |row: &Value| {
+            json!({ "eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
+                "awsRegion": "eu-west-1", "dynamodb": { "ApproximateCreationDateTime": self.now(), "Keys": {},
+                "NewImage": row, "SequenceNumber": "1", "SizeBytes": 1, "StreamViewType": "NEW_AND_OLD_IMAGES" } })
+        };
+        self.ask("Query", &waiting)["Items"].as_array().unwrap().iter().map(record).collect()
     }
 
     /// What the queues got since the last time.
@@ -212,6 +251,32 @@ impl Stage {
         let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
         let answer = self.ask("GetItem", &json!({ "TableName": TABLE, "ConsistentRead": true, "Key": key }));
         answer.get("Item").map(testing::plain)
+    }
+
+    /// How many items lie in a partition of the table or of one of its indexes.
+    pub fn count(&self, index: Option<&str>, partition: &str) -> u64 {
+        let mut request = json!({ "TableName": TABLE, "Select": "COUNT", "KeyConditionExpression": "#p = :p",
+            "ExpressionAttributeNames": { "#p": format!("{}pk", index.unwrap_or_default()) },
+            "ExpressionAttributeValues": { ":p": { "S": partition } } });
+        if let Some(index) = index {
+            request["IndexName"] = json!(index);
+        }
+        let mut count = 0;
+        loop {
+            let page = self.ask("Query", &request);
+            count += page["Count"].as_u64().unwrap();
+            match page.get("LastEvaluatedKey") {
+                Some(key) => request["ExclusiveStartKey"] = key.clone(),
+                None => return count,
+            }
+        }
+    }
+
+    /// Everything that is stored, as DynamoDB writes it.
+    pub fn stored(&self) -> Vec<Value> {
+        let page = self.ask("Scan", &json!({ "TableName": TABLE }));
+        assert!(page.get("LastEvaluatedKey").is_none(), "more than a page is stored");
+        page["Items"].as_array().unwrap().clone()
     }
 
     /// Everything that is stored.

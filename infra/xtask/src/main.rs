@@ -1,5 +1,6 @@
 //! The project's automation: `cargo xtask <command>`. Nothing but Rust, Python and Node has to be installed first.
 
+mod bench;
 mod check;
 mod failure;
 mod functions;
@@ -33,6 +34,10 @@ cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed st
 cargo xtask fuzz [--seed S] [--examples N]                 requests made from openapi.json, as every role, to the running stack
 cargo xtask simulate [--operations N] [--seed S] [--verbose] [--optimised]
                                                            many people, lost answers, crashes; a failing seed is printed
+cargo xtask bench [--quick] [--only counts|sizes|processes|throughput]... [--readme]
+                                                           what it costs, as one table; fails where a count misses its budget
+                                                           --quick   counts only, beside fewer bookings
+                                                           --readme  puts the table into README.md
 cargo xtask package [--arch arm64|x86_64] [--function NAME]...
                                                            release artifacts in target/lambda/<function>/
 
@@ -59,6 +64,7 @@ async fn dispatch(arguments: &[String]) -> Outcome<()> {
         "up" => up::up(up::Options::parse(options)?).await,
         "token" => token::token(options).await,
         "test" => test::test(options).await,
+        "bench" => bench::bench(&bench::Options::parse(options)?).await,
         "check" => check::check(options).await,
         "ops" => ops::ops(options).await,
         "fuzz" => fuzz::fuzz(fuzz::Options::parse(options)?).await,

@@ -16,15 +16,28 @@ use crate::{functions, places};
 /// The C library of Lambda's Amazon Linux 2023: a program that wants a newer one does not start there.
 const NEWEST_GLIBC: (u32, u32) = (2, 34);
 /// A cold start downloads and unpacks the artifact.
-const LARGEST_ZIP: usize = 5 * 1024 * 1024;
+pub const LARGEST_ZIP: usize = 5 * 1024 * 1024;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Architecture {
+pub enum Architecture {
     Arm64,
     X86_64,
 }
 
 impl Architecture {
+    /// That of the machine this runs on, whose programs can be started here.
+    pub fn of_this_machine() -> Self {
+        if cfg!(target_arch = "aarch64") { Self::Arm64 } else { Self::X86_64 }
+    }
+
+    /// As the template names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+
     fn flag(self) -> &'static str {
         match self {
             Self::Arm64 => "--arm64",
@@ -79,11 +92,13 @@ pub async fn package(options: &Options) -> Outcome<()> {
     if wanted.is_empty() {
         return Err(Failure::new("there are no functions in functions/*/src/bin"));
     }
-    timed("release build", build(options.architecture, wanted)).await?;
+    let folder = places::root().join("target/lambda");
+    timed("release build", build(options.architecture, wanted, &folder)).await?;
     report(wanted)
 }
 
-async fn build(architecture: Architecture, wanted: &[String]) -> Outcome<()> {
+/// Builds release programs as `<folder>/<program>/bootstrap`.
+pub async fn build(architecture: Architecture, wanted: &[String], folder: &Path) -> Outcome<()> {
     let python = Python::with("requirements-package.txt").await?;
     let path = python.path();
     let installed = try_output(Command::new("rustup").args(["target", "list", "--installed"])).await;
@@ -94,7 +109,7 @@ async fn build(architecture: Architecture, wanted: &[String]) -> Outcome<()> {
     let mut command = Command::new(python.program("cargo-lambda"));
     command
         .args(["lambda", "build", "--release", "--locked", architecture.flag(), "--lambda-dir"])
-        .arg(places::root().join("target/lambda"))
+        .arg(folder)
         .current_dir(places::root())
         .env("PATH", path)
         // Without this the crypto library gathers randomness from the CPU's jitter at its first use, which took 20 ms of
@@ -127,7 +142,8 @@ fn report(wanted: &[String]) -> Outcome<()> {
     if trouble.is_empty() { Ok(()) } else { Err(Failure::new(trouble.join("; "))) }
 }
 
-fn zipped_size(path: &Path, bytes: &[u8]) -> Outcome<usize> {
+/// What a program weighs in a zip archive.
+pub fn zipped_size(path: &Path, bytes: &[u8]) -> Outcome<usize> {
     let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
     encoder
         .write_all(bytes)
@@ -154,7 +170,7 @@ fn newest_glibc(program: &[u8]) -> Option<(u32, u32)> {
 }
 
 /// Megabytes with two digits, rounded down.
-fn size(bytes: usize) -> String {
+pub fn size(bytes: usize) -> String {
     format!("{}.{:02} MB", bytes / 1_000_000, bytes % 1_000_000 / 10_000)
 }
 

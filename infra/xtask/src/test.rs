@@ -78,7 +78,7 @@ fn has_sources(folder: &Path) -> bool {
 
 /// Starts `up` on fresh data with none of the person's settings, and waits for its line. The child is returned whatever
 /// becomes of it, so that it can be stopped.
-async fn start(data: &Path) -> Outcome<(Child, Outcome<Value>)> {
+pub async fn start(data: &Path) -> Outcome<(Child, Outcome<Value>)> {
     let program = std::env::current_exe().map_err(|error| Failure::new(format!("where is this program? {error}")))?;
     let mut command = Command::new(program);
     command.args(["up", "--json", "--fresh"]);

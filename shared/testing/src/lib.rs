@@ -13,6 +13,8 @@ mod twin;
 mod world;
 
 pub use direct::{ask, plain};
+/// An item as the engine keeps it, and a value of one.
+pub use dynoxide::{AttributeValue as Stored, Item};
 pub use faults::{Fate, Faults, Held, Sent, Trouble};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, interviewer_profile};

@@ -1,0 +1,409 @@
+//! One of everything that can be asked of the application, in an order that makes sense, beside any number of other bookings;
+//! and what each of it asked of AWS. Counts, so that they hold on any machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
+
+use jiff::ToSpan;
+use jiff::civil::date;
+use serde_json::{Value, json};
+use simulators::PlayRequest;
+use testing::{Item, Meter, Reading, Stored};
+
+use crate::stage::{ADMIN, Queued, Stage};
+
+/// One run of one function, and what it asked for.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// The function's name.
+    pub function: String,
+    /// Whether it is called through the API.
+    pub is_route: bool,
+    /// Whether it belongs to the one session that is told from its booking to its review.
+    pub in_session: bool,
+    /// How many calls to the table had to wait for one another.
+    pub calls_in_a_row: usize,
+    /// What it asked of AWS.
+    pub readings: Vec<Reading>,
+}
+
+impl Step {
+    /// The calls to the table, in order.
+    pub fn table_calls(&self) -> impl Iterator<Item = &Reading> {
+        self.readings.iter().filter(|r| r.is_table())
+    }
+
+    /// Read units.
+    pub fn read_units(&self) -> f64 {
+        self.table_calls().filter(|r| r.is_read()).map(|r| r.units).fold(0.0, |all, units| all + units)
+    }
+
+    /// Write units.
+    pub fn write_units(&self) -> f64 {
+        self.table_calls().filter(|r| !r.is_read()).map(|r| r.units).fold(0.0, |all, units| all + units)
+    }
+
+    /// What must be the same beside few and beside many bookings.
+    pub fn cost(&self) -> (usize, Vec<&str>, f64, f64) {
+        let mut operations: Vec<&str> = self.table_calls().map(|r| r.operation.as_str()).collect();
+        // What is asked at the same time arrives in any order.
+        operations.sort_unstable();
+        (self.calls_in_a_row, operations, self.read_units(), self.write_units())
+    }
+}
+
+/// The story that was told.
+#[derive(Debug)]
+pub struct Story {
+    /// Everything that ran, in order.
+    pub steps: Vec<Step>,
+    /// Tokens that the model's simulator counted for the feedback: prompt, and output with thoughts.
+    pub tokens: (u64, u64),
+    /// Bytes of the stored transcript.
+    pub transcript_bytes: u64,
+}
+
+impl Story {
+    /// Tells it beside `others` further bookings of the same two people, which lie in every partition that a booking touches:
+    /// the lists of both, their statements and calendars, the month, the hour that the sweep reads, and the waiting outbox.
+    pub async fn beside(others: usize) -> Self {
+        let (stage, meter) = Stage::metered().await;
+        stage.world.add_interviewer("ivy").await;
+        stage.world.add_candidate("cara", 1000).await;
+        let mut teller = Teller { stage, meter, steps: Vec::new(), in_session: false, seeded_to: String::new() };
+        teller.people().await;
+        teller.crowd(others).await;
+        let booking = teller.session().await;
+        teller.other_endings().await;
+        let record = teller.stage.item(&format!("BOOKING#{booking}"), "FEEDBACK").await.expect("a feedback");
+        let count = |name: &str| record["usage"][name].as_u64().expect("a number of tokens");
+        let tokens = (count("promptTokens"), count("outputTokens") + count("thinkingTokens"));
+        let transcript = simulators::transcript(TRANSCRIPT).expect("a transcript").file.len();
+        let story = Self { steps: teller.steps, tokens, transcript_bytes: u64::try_from(transcript).unwrap() };
+        story.assert_whole();
+        story
+    }
+
+    /// Everything that a function ever did in it, by function.
+    pub fn by_function(&self) -> BTreeMap<&str, Vec<&Step>> {
+        let mut found = BTreeMap::<&str, Vec<&Step>>::new();
+        for step in &self.steps {
+            found.entry(&step.function).or_default().push(step);
+        }
+        found
+    }
+
+    fn assert_whole(&self) {
+        let told: BTreeSet<&str> = self.steps.iter().filter(|s| s.is_route).map(|s| s.function.as_str()).collect();
+        let routes = crate::all_routes();
+        let all: BTreeSet<&str> = routes.iter().map(|r| r.name).collect();
+        assert_eq!(told, all, "a route that is not in the story has no budget");
+    }
+}
+
+/// The session that is played.
+const TRANSCRIPT: &str = "strong-system-design-45min";
+/// When it begins, and when those begin that end otherwise.
+const START: &str = "2026-11-21T10:00:00Z";
+const LATER: [&str; 3] = ["2026-11-21T12:00:00Z", "2026-11-21T14:00:00Z", "2026-11-21T16:00:00Z"];
+
+struct Teller {
+    stage: Stage,
+    meter: Meter,
+    steps: Vec<Step>,
+    in_session: bool,
+    /// Outbox rows up to here are of the crowd, and are left waiting.
+    seeded_to: String,
+}
+
+impl Teller {
+    fn note(&mut self, function: &str, is_route: bool) {
+        let (function, in_session) = (function.to_owned(), self.in_session);
+        let (calls_in_a_row, readings) = (self.stage.calls_in_a_row(), self.meter.take());
+        self.steps.push(Step { function, is_route, in_session, calls_in_a_row, readings });
+    }
+
+    /// Forgets what was asked on the side.
+    fn forget(&self) {
+        self.meter.take();
+        self.stage.calls_in_a_row();
+    }
+
+    async fn ask(&mut self, function: &str, who: &str, method: &str, path: &str, body: Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        // The same key for each would be a repeat of the first.
+        let key = format!("key-{}", self.steps.len());
+        self.forget();
+        let answer = self.stage.call(who, method, path, &body, Some(&key)).await;
+        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.body);
+        self.note(function, true);
+        answer.body
+    }
+
+    /// Lets everything follow that the outbox asks for.
+    async fn follow(&mut self) {
+        loop {
+            let mut records = self.stage.stream_records();
+            records.retain(|r| r["dynamodb"]["NewImage"]["gsi1sk"]["S"].as_str().unwrap() > self.seeded_to.as_str());
+            if records.is_empty() {
+                return;
+            }
+            for record in records {
+                self.forget();
+                let event = json!({ "Records": [record] });
+                let relayed = background::relay_outbox::relay_outbox(self.stage.app.clone(), event).await;
+                assert_eq!(relayed.unwrap()["batchItemFailures"], json!([]));
+                self.note("relay_outbox", false);
+                for queued in self.stage.take_sent() {
+                    self.work(&Queued { receives: 1, ..queued }).await;
+                }
+            }
+        }
+    }
+
+    async fn work(&mut self, queued: &Queued) {
+        self.forget();
+        self.stage.work(queued).await.unwrap();
+        let worker = match queued.queue.as_str() {
+            "effects" => "run_effects",
+            "media" => "run_media",
+            _ => "run_generation",
+        };
+        self.note(worker, false);
+    }
+
+    /// People come, are verified, and say when they have time.
+    async fn people(&mut self) {
+        for (function, path) in
+            [("health", "/health"), ("openapi_document", "/api/openapi.json"), ("docs_page", "/docs")]
+        {
+            self.ask(function, "cara", "GET", path, Value::Null).await;
+        }
+        let person = json!({ "type": "user.created", "object": "event", "data": {
+            "id": "nora", "object": "user", "first_name": "Nora", "last_name": null, "image_url": null,
+            "primary_email_address_id": "idn_1", "updated_at": self.stage.app.now().as_millisecond(),
+            "email_addresses": [{ "id": "idn_1", "email_address": "nora@example.com" }],
+        }});
+        self.forget();
+        let heard = self.stage.hear_clerk(&person.to_string()).await;
+        assert_eq!(heard.status, 200, "{}", heard.body);
+        self.note("clerk_webhook", true);
+        self.ask("sync_user", "nora", "POST", "/api/user/sync", json!({ "name": "Nora" })).await;
+        self.ask("onboard", "nora", "POST", "/api/onboarding", testing::interviewer_profile()).await;
+        self.ask("get_me", "nora", "GET", "/api/user/me", Value::Null).await;
+        self.ask("update_me", "nora", "PATCH", "/api/user/me", json!({ "title": "Principal Engineer" })).await;
+        let request = json!({ "notes": "Please verify me." });
+        self.ask("submit_verification", "nora", "POST", "/api/verification", request).await;
+        self.stage.call(ADMIN, "POST", "/api/user/sync", r#"{"name":"Ada"}"#, None).await;
+        self.ask("list_verifications", ADMIN, "GET", "/api/admin/verifications", Value::Null).await;
+        let decision = json!({ "decision": "VERIFIED" });
+        let path = "/api/admin/interviewers/nora/verification";
+        self.ask("decide_verification", ADMIN, "POST", path, decision).await;
+        let rule = testing::availability_all_day(60);
+        let rule = self.ask("create_availability", "nora", "POST", "/api/availability", rule).await;
+        self.ask("list_availability", "nora", "GET", "/api/availability", Value::Null).await;
+        let path = format!("/api/availability/{}", rule["availabilityId"].as_str().unwrap());
+        self.ask("delete_availability", "nora", "DELETE", &path, Value::Null).await;
+        let gift = json!({ "amount": 5, "reason": "for the story" });
+        self.ask("adjust_credits", ADMIN, "POST", "/api/admin/users/cara/credits", gift).await;
+        self.ask("get_user", ADMIN, "GET", "/api/admin/users/cara", Value::Null).await;
+    }
+
+    async fn book(&mut self, start: &str) -> String {
+        let wanted = json!({ "interviewerId": "ivy", "startTime": start });
+        let view = self.ask("create_booking", "cara", "POST", "/api/bookings", wanted).await;
+        view["bookingId"].as_str().unwrap().to_owned()
+    }
+
+    /// Fills the partitions with copies of what one booking wrote.
+    async fn crowd(&mut self, others: usize) {
+        let before: BTreeSet<String> = self.stage.stored().iter().map(key).collect();
+        let booking = self.book(LATER[2]).await;
+        let wrote = self.stage.stored();
+        let wrote: Vec<&Value> = wrote.iter().filter(|item| !before.contains(&key(item))).collect();
+        let mut templates: Vec<Item> = Vec::new();
+        for item in wrote {
+            let pk = item["pk"]["S"].as_str().unwrap();
+            if ["IDEMPOTENCY#", "RATE#"].iter().any(|own| pk.starts_with(own)) {
+                continue;
+            }
+            templates.push(serde_json::from_value(item.clone()).unwrap());
+            // The interviewer's statement has a line for every session as well, once it is settled.
+            if item["sk"]["S"].as_str().unwrap().starts_with("TX#") {
+                let mut line = item.clone();
+                line["pk"]["S"] = json!("USER#ivy");
+                templates.push(serde_json::from_value(line).unwrap());
+            }
+        }
+        assert_eq!(templates.len(), 11, "a booking's items, without those that are its request's: {templates:?}");
+        // The measured booking is due in another hour, and that is the one that is to be full.
+        let hours = (due_hour(LATER[2]), due_hour(START));
+        let mut copies = Vec::new();
+        for number in 0..others {
+            copies.extend(templates.iter().map(|template| copy(template, &booking, &hours, number)));
+            if copies.len() > 50_000 {
+                self.stage.world.fill(take(&mut copies));
+            }
+        }
+        self.stage.world.fill(copies);
+        for (index, partition) in [
+            (Some("gsi1"), "CANDIDATE#cara"),
+            (Some("gsi2"), "INTERVIEWER#ivy"),
+            (Some("gsi1"), store::keys::OUTBOX_WAITING),
+            (None, "BOOKINGS#2026-11"),
+            (None, &*hours.1),
+            (None, "CAL#cara"),
+            (None, "CAL#ivy"),
+            (None, "USER#cara"),
+            (None, "USER#ivy"),
+        ] {
+            let count = self.stage.count(index, partition);
+            assert!(usize::try_from(count).unwrap() >= others, "{partition} is crowded: {count}");
+        }
+        self.seeded_to = format!("{}~", self.stage.app.now());
+        self.stage.advance(3600);
+    }
+
+    /// One session, from looking for somebody to the review.
+    async fn session(&mut self) -> String {
+        self.in_session = true;
+        self.ask("list_interviewers", "cara", "GET", "/api/interviewers?category=backend&limit=5", Value::Null).await;
+        self.ask("get_interviewer", "cara", "GET", "/api/interviewers/ivy", Value::Null).await;
+        self.ask("list_slots", "cara", "GET", "/api/interviewers/ivy/slots", Value::Null).await;
+        let id = self.book(START).await;
+        self.follow().await;
+        self.ask("get_wallet", "cara", "GET", "/api/wallet", Value::Null).await;
+        for who in ["cara", "ivy"] {
+            self.ask("list_appointments", who, "GET", "/api/appointments?limit=5", Value::Null).await;
+            self.ask("get_booking", who, "GET", &format!("/api/bookings/{id}"), Value::Null).await;
+            self.stage.advance(1);
+            let yes = json!({ "version": domain::consent::CONSENT_VERSION, "record": true });
+            self.ask("give_consent", who, "POST", &format!("/api/calls/{id}/consent"), yes).await;
+            self.follow().await;
+        }
+        let questions = json!({ "interviewerId": "ivy" });
+        self.ask("suggest_questions", "cara", "POST", "/api/ai/questions", questions).await;
+        let start: jiff::Timestamp = START.parse().unwrap();
+        self.stage.app.clock.set(start - 5.minutes());
+        for who in ["cara", "ivy"] {
+            self.ask("get_call", who, "GET", &format!("/api/calls/{id}"), Value::Null).await;
+        }
+        self.play(&id).await;
+        for who in ["cara", "ivy"] {
+            self.ask("get_feedback", who, "GET", &format!("/api/bookings/{id}/feedback"), Value::Null).await;
+            let path = "/api/wallet/transactions?limit=5";
+            self.ask("list_transactions", who, "GET", path, Value::Null).await;
+        }
+        let recording = format!("/api/bookings/{id}/recording");
+        let view = self.ask("get_recording", "cara", "GET", &recording, Value::Null).await;
+        assert!(view["items"][0]["url"].is_string(), "the recording was copied: {view}");
+        let review = json!({ "rating": 5, "comment": "Clear and kind." });
+        self.ask("review_booking", "cara", "POST", &format!("/api/bookings/{id}/review"), review).await;
+        self.in_session = false;
+        id
+    }
+
+    /// The session takes place, and everything follows that Stream tells of it.
+    async fn play(&mut self, id: &str) {
+        let heard = self.stage.stream.deliveries().len();
+        let request = PlayRequest { transcript: Some(TRANSCRIPT.to_owned()), ..PlayRequest::default() };
+        self.stage.stream.play("default", id, request).await.unwrap();
+        self.stage.app.clock.set(START.parse::<jiff::Timestamp>().unwrap() + 62.minutes());
+        for event in self.stage.stream.deliveries().split_off(heard) {
+            self.forget();
+            let answer = self.stage.hear_stream(&event.body).await;
+            assert!(answer.status < 300, "{}: {} {}", event.event_type, answer.status, answer.body);
+            self.note("stream_webhook", true);
+            self.stage.advance(1);
+            self.follow().await;
+        }
+    }
+
+    /// What else can become of bookings.
+    async fn other_endings(&mut self) {
+        self.stage.app.clock.set(START.parse::<jiff::Timestamp>().unwrap() - 1.hour());
+        let id = self.book(LATER[0]).await;
+        self.stage.advance(1);
+        let moved = json!({ "startTime": LATER[1] });
+        self.ask("reschedule_booking", "cara", "POST", &format!("/api/bookings/{id}/reschedule"), moved).await;
+        // The interviewer says that it took place, although nobody was seen: that is remembered.
+        self.stage.app.clock.set(LATER[1].parse::<jiff::Timestamp>().unwrap() + 61.minutes());
+        self.ask("complete_booking", "ivy", "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await;
+        let reason = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
+        self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{id}/cancel"), reason).await;
+        self.ask("list_all_bookings", ADMIN, "GET", "/api/admin/bookings?limit=5", Value::Null).await;
+    }
+}
+
+fn key(item: &Value) -> String {
+    format!("{} {}", item["pk"]["S"], item["sk"]["S"])
+}
+
+/// The hour in which the sweep looks at a session of an hour that begins at `start`.
+fn due_hour(start: &str) -> String {
+    let start: jiff::Timestamp = start.parse().unwrap();
+    format!("DUE#{}", (start + 2.hours()).strftime("%Y-%m-%dT%H"))
+}
+
+/// A copy of an item of the booking `of`, as if it were of another one.
+fn copy(template: &Item, of: &str, hours: &(String, String), number: usize) -> Item {
+    // Ids keep their length, so that a copy weighs what the original does.
+    let other_id = format!("{}ZZZZ{number:08X}", &of[..of.len() - 12]);
+    let number = i64::try_from(number).unwrap();
+    let mut item = template.clone();
+    let Stored::S(sort) = &template["sk"] else { unreachable!("keys are texts") };
+    for (name, value) in &mut item {
+        let Stored::S(text) = value else { continue };
+        *text = text.replace(of, &other_id).replace(&hours.0, &hours.1);
+        let is_key = matches!(name.as_str(), "sk" | "transactionId");
+        if is_key && sort.starts_with("TX#") {
+            // The last character keeps the lines of one transfer apart.
+            text.replace_range(text.len() - 13..text.len() - 1, &format!("ZZZZ{number:08X}"));
+        }
+        if name == "sk" && sort.starts_with("DAY#") {
+            // Days of long ago: what is offered now stays free.
+            *text = format!("DAY#{}", date(1700, 1, 1) + number.days());
+        }
+        if matches!(name.as_str(), "gsi1sk" | "gsi2sk") && text.starts_with(LATER[2]) {
+            // Half of the sessions are over, half are to come.
+            let hours = if number % 2 == 0 { -1 - number } else { 24 * 40 + number };
+            let start = LATER[2].parse::<jiff::Timestamp>().unwrap() + hours.hours();
+            *text = text.replace(LATER[2], &format!("{start:.0}"));
+        }
+    }
+    item
+}
+
+/// Read units that a booking may take.
+pub const BOOKING_READ_UNITS: f64 = 12.0;
+/// Write units that a booking may take.
+pub const BOOKING_WRITE_UNITS: f64 = 40.0;
+
+/// Which counts miss their budget: those of bookings, those of reading one thing, and any that differ between a table with few
+/// bookings and one with many.
+pub fn missed(few: &Story, many: &Story) -> Vec<String> {
+    let mut missed = Vec::new();
+    for (step, beside_many) in few.steps.iter().zip(&many.steps) {
+        if step.function != beside_many.function || step.cost() != beside_many.cost() {
+            let (one, other) = (step.cost(), beside_many.cost());
+            missed.push(format!("{}: {one:?} beside few bookings, {other:?} beside many", step.function));
+        }
+    }
+    if few.steps.len() != many.steps.len() {
+        missed.push(format!("{} steps beside few bookings, {} beside many", few.steps.len(), many.steps.len()));
+    }
+    for step in &few.steps {
+        let row = step.calls_in_a_row;
+        if step.function == "create_booking"
+            && (row > 2 || step.read_units() > BOOKING_READ_UNITS || step.write_units() > BOOKING_WRITE_UNITS)
+        {
+            let (reads, writes) = (step.read_units(), step.write_units());
+            missed.push(format!("a booking: {row} calls in a row, {reads} read units, {writes} write units"));
+        }
+        // The caller is one call, and get_me reads nothing else.
+        if step.function.starts_with("get_") && row > 2 {
+            missed.push(format!("{}: {row} calls in a row", step.function));
+        }
+    }
+    missed
+}
