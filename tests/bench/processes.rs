@@ -31,15 +31,28 @@ struct Function {
     first: Option<fn(&Place) -> Value>,
     /// Whether its first request reads a secret.
     reads_secret: bool,
+    /// How many calls it makes at once: each beyond the first opens a connection when it is made for the first time, which spares
+    /// every later request a call in a row.
+    at_once: usize,
 }
 
 const FUNCTIONS: &[Function] = &[
-    Function { name: "create_booking", first: Some(booking_request), reads_secret: false },
-    Function { name: "get_booking", first: Some(|p| p.get("/api/bookings/", &p.booking)), reads_secret: false },
-    Function { name: "get_wallet", first: Some(|p| p.get("/api/wallet", "")), reads_secret: false },
-    Function { name: "list_slots", first: Some(|p| p.get("/api/interviewers/ivy/slots", "")), reads_secret: false },
-    Function { name: "stream_webhook", first: Some(Place::webhook), reads_secret: true },
-    Function { name: "run_generation", first: None, reads_secret: false },
+    Function { name: "create_booking", first: Some(booking_request), reads_secret: false, at_once: 1 },
+    Function {
+        name: "get_booking",
+        first: Some(|p| p.get("/api/bookings/", &p.booking)),
+        reads_secret: false,
+        at_once: 1,
+    },
+    Function { name: "get_wallet", first: Some(|p| p.get("/api/wallet", "")), reads_secret: false, at_once: 1 },
+    Function {
+        name: "list_slots",
+        first: Some(|p| p.get("/api/interviewers/ivy/slots", "")),
+        reads_secret: false,
+        at_once: 1,
+    },
+    Function { name: "stream_webhook", first: Some(Place::webhook), reads_secret: true, at_once: 1 },
+    Function { name: "run_generation", first: None, reads_secret: false, at_once: 1 },
 ];
 
 /// Measures every function of [`FUNCTIONS`] in `programs`, each at `<function>/bootstrap`, beside `hello`.
@@ -90,7 +103,7 @@ pub async fn measure(programs: &Path, table: &mut Table) {
     let what = "requests and TLS connections before the first poll";
     table.count(what, found.before_poll.join("; "), "one and one: the warm-up", found.before_poll_kept);
     let what = "TLS handshakes, fetches of keys, fetches of secrets in the first request";
-    let budget = "0, 0, 0; a webhook reads its secret once";
+    let budget = "0, 0, 0; 1 where two reads are made at once; a webhook reads its secret once";
     table.count(what, found.in_first.join("; "), budget, found.in_first_kept);
     table.beside("peak memory after the first request", found.memory.join("; "), "≤ 20 MB");
     for (share, requests) in [("a whole CPU", found.first), ("a quarter of a CPU", found.slow_first)] {
@@ -375,7 +388,7 @@ async fn counts(place: &Place, function: &Function, program: &Path, found: &mut 
         let expected = usize::from(function.reads_secret);
         found.in_first.push(format!("`{name}` {handshakes}, {keys}, {secrets}"));
         // Here the secret comes from the host of the table, so that even it needs no connection of its own.
-        found.in_first_kept &= (handshakes, keys, secrets) == (0, 0, expected);
+        found.in_first_kept &= handshakes < function.at_once && (keys, secrets) == (0, expected);
         found.memory.push(format!("`{name}` {:.1} MB", process.peak_memory()));
     }
     process.end().await;

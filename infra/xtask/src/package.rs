@@ -108,7 +108,7 @@ pub async fn build(architecture: Architecture, wanted: &[String], folder: &Path)
     // Called by its path, with the linker (zig) found on PATH.
     let mut command = Command::new(python.program("cargo-lambda"));
     command
-        .args(["lambda", "build", "--release", "--locked", architecture.flag(), "--lambda-dir"])
+        .args(["lambda", "build", "--profile", "lambda", "--locked", architecture.flag(), "--lambda-dir"])
         .arg(folder)
         .current_dir(places::root())
         .env("PATH", path)
