@@ -60,8 +60,8 @@ pub fn measure(story: &Story, table: &mut Table) {
     );
     let parts: Vec<String> = lines.iter().map(|(name, dollars)| format!("{name} {}", millionths(*dollars))).collect();
     table.row(
-        "its price by these counts (us-east-1, November 2025, no free tier)",
-        format!("**${metered:.6}** in millionths of a dollar: {}", parts.join(", ")),
+        "its price by these counts (us-east-1, November 2025; no free tier, nothing that is paid by the month)",
+        format!("**${metered:.6}**; in millionths of a dollar: {}", parts.join(", ")),
     );
     table.row(
         "with assumed run time and logs",

@@ -49,7 +49,7 @@ const FUNCTIONS: &[Function] = &[
         name: "list_slots",
         first: Some(|p| p.get("/api/interviewers/ivy/slots", "")),
         reads_secret: false,
-        at_once: 1,
+        at_once: 2,
     },
     Function { name: "stream_webhook", first: Some(Place::webhook), reads_secret: true, at_once: 1 },
     Function { name: "run_generation", first: None, reads_secret: false, at_once: 1 },
