@@ -69,10 +69,8 @@ impl Books {
                     let stay = (id.to_owned(), text("sessionId"), text("party"), end("joinedAt"), end("leftAt"));
                     books.stays.insert(stay);
                 }
-                ("BOOKING", sk) if sk.starts_with("MEDIA#TRANSCRIPT#") => {
-                    if item["objectKey"].is_string() {
-                        books.transcripts.insert((id.to_owned(), item["filename"].as_str().unwrap().to_owned()));
-                    }
+                ("BOOKING", sk) if sk.starts_with("MEDIA#TRANSCRIPT#") && item["objectKey"].is_string() => {
+                    books.transcripts.insert((id.to_owned(), item["filename"].as_str().unwrap().to_owned()));
                 }
                 ("CAL", sk) => {
                     let day: jiff::civil::Date = sk.trim_start_matches("DAY#").parse().unwrap();
