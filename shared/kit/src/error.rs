@@ -113,9 +113,15 @@ impl IntoResponse for Error {
 fn refusal(problem: &(dyn Problem + Send + Sync)) -> Response {
     let status = status(problem.kind());
     let detail = if status.is_server_error() {
-        // The chain is for the log alone: it can name hosts and tables.
-        tracing::error!(code = problem.code(), error = %chain(problem), "request failed");
+        // The chain is for the log alone: it can name hosts and tables. Rivals are no failure that anybody has to look at:
+        // whoever sends many changes of one thing at once could otherwise raise alarms.
+        if problem.is_contended() {
+            tracing::warn!(code = problem.code(), error = %chain(problem), "rivals were faster each time");
+        } else {
+            tracing::error!(code = problem.code(), error = %chain(problem), "request failed");
+        }
         match problem.kind() {
+            _ if problem.is_contended() => "Too many changes at once. Nothing was changed; please try again.",
             Kind::Unavailable => "Something we depend on does not answer. Nothing was lost; please try again.",
             _ => "Something is broken on our side. Nothing was changed.",
         }

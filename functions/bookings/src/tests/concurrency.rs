@@ -41,6 +41,20 @@ async fn of_64_candidates_who_want_one_slot_one_gets_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_rush_for_all_the_times_of_a_day_leaves_nobody_out() {
+    let world = std::sync::Arc::new(world().await);
+    for n in 0..24 {
+        world.add_candidate(&format!("candidate-{n}"), 20).await;
+    }
+    let attempts = (0..24).map(|n| {
+        let world = world.clone();
+        async move { book(&world, &format!("candidate-{n}"), &format!("2026-11-22T{n:02}:00:00Z")).await }
+    });
+    let answers = all(attempts.collect()).await;
+    assert_eq!(count(&answers, 201, ""), 24, "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_64_bookings_by_a_candidate_who_can_pay_one_one_is_made() {
     let world = std::sync::Arc::new(world().await);
     world.add_candidate("poor", 20).await;
