@@ -1,4 +1,4 @@
-//! Nothing personal and nothing secret is in a log line or an error body of the whole run (architecture.md, I9).
+//! Nothing personal and nothing secret is in a log line or an error body of the whole run.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Accounts: who is signed in, what they do here, and what they say of themselves (api.md, "Accounts").
+//! Accounts: who is signed in, what they do here, and what they say of themselves.
 
 pub mod get_me;
 pub mod onboard;

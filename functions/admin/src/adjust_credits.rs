@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use store::idempotency::KeyReused;
 use store::{Tx, keys, wallet};
 
-/// The largest adjustment in either direction (decisions.md, "Scope and units").
+/// The largest adjustment in either direction (DECISIONS.md, "People").
 const MOST: i64 = 1_000_000;
 
 /// The route.

@@ -1,4 +1,4 @@
-//! What admins do: verify interviewers, adjust credits, watch bookings and people (api.md, "Admin").
+//! What admins do: verify interviewers, adjust credits, watch bookings and people.
 
 pub mod adjust_credits;
 pub mod decide_verification;

@@ -92,7 +92,7 @@ impl<'a> Drafting<'a> {
     }
 
     /// A draft with evidence. Where fewer than half of the claims are borne out it is generated once more and the better
-    /// one is kept (decisions.md, "Feedback").
+    /// one is kept (DECISIONS.md, "Recording and feedback").
     pub async fn draft(&mut self) -> Result<Drafted, Setback> {
         let first = self.usable().await?;
         if !first.verified.needs_retry() {

@@ -1,4 +1,4 @@
-//! The relay: each outbox row that the table's stream shows becomes one message (architecture.md, rule 3).
+//! The relay: each outbox row that the table's stream shows becomes one message.
 
 use aws_lambda_events::dynamodb::EventRecord;
 use kit::error::{Error, Fault};

@@ -1,4 +1,4 @@
-//! The directory of interviewers, their verification and their availability (api.md, "Directory and availability").
+//! The directory of interviewers, their verification and their availability.
 
 pub mod create_availability;
 pub mod delete_availability;

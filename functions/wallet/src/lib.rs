@@ -1,4 +1,4 @@
-//! What a person has and what moved it (api.md, "Wallet").
+//! What a person has and what moved it.
 
 pub mod get_wallet;
 pub mod list_transactions;

@@ -17,7 +17,7 @@ pub enum Refused {
 }
 
 /// Verifies with every value of the cached secret. A signature that fits none of them is tried once more with the secret
-/// read again (architecture.md, rule 10); what is still refused is 401 `invalid_signature`, and counted.
+/// read again; what is still refused is 401 `invalid_signature`, and counted.
 pub fn check<'a>(
     app: &'a App,
     provider: Provider,

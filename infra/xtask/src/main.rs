@@ -1,4 +1,4 @@
-//! The project's automation: `cargo xtask <command>`. Nothing but Rust, Python and Node has to be installed first.
+//! The project's automation: `cargo xtask <command>`. Nothing but Rust, Python and a C compiler has to be installed first.
 
 mod bench;
 mod check;

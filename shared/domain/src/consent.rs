@@ -1,5 +1,5 @@
 //! Consent to recording. Nothing is recorded before both parties have said yes to the current text; "no" still lets
-//! them talk (architecture.md; decisions.md, "Side effects").
+//! them talk (DECISIONS.md, "Recording and feedback").
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,7 @@
 //! The ledger: every movement of value is one immutable double-entry transfer with an id derived from its cause.
 //!
 //! Held value is an account of its own, so nothing is special about a hold. Balances of user accounts are kept on the
-//! wallet and change only through [`Wallet::apply`]; platform accounts are sums over transfers and have no balance here
-//! (architecture.md, "Money").
+//! wallet and change only through [`Wallet::apply`]; platform accounts are sums over transfers and have no balance here.
 
 use std::fmt;
 use std::str::FromStr;
@@ -243,7 +242,7 @@ impl Transfer {
     }
 
     /// Whether a stored transfer with this id is the same movement, so that writing it again is already done
-    /// (decisions.md, "Idempotency").
+    /// (DECISIONS.md, "Repeats").
     pub fn same_movement(&self, other: &Self) -> bool {
         self.asset == other.asset && self.amount == other.amount && self.from == other.from && self.to == other.to
     }

@@ -25,7 +25,7 @@ impl Asset {
     }
 }
 
-/// What a booking of `minutes` costs in whole credits: ⌈`credits_per_hour` × `minutes` ÷ 60⌉ (api.md, "Bookings").
+/// What a booking of `minutes` costs in whole credits: ⌈`credits_per_hour` × `minutes` ÷ 60⌉.
 pub fn session_price(credits_per_hour: u32, minutes: u32) -> u64 {
     (u64::from(credits_per_hour) * u64::from(minutes)).div_ceil(60)
 }

@@ -52,7 +52,7 @@ impl FieldError {
 pub trait Problem: std::error::Error {
     /// Which sort of refusal this is.
     fn kind(&self) -> Kind;
-    /// The stable, machine-readable code of `api.md`.
+    /// The stable, machine-readable code that clients rely on.
     fn code(&self) -> &'static str;
     /// The fields that were refused, where there are such.
     fn fields(&self) -> &[FieldError] {

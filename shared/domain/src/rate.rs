@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::{Kind, Problem};
 
-/// Which limit a request counts against (api.md, "Conventions").
+/// Which limit a request counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RateRule {
     /// Creating bookings: 5 per hour.

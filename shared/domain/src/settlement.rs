@@ -1,5 +1,5 @@
-//! Attendance decides: what the joins and leaves that Stream reported say about a session (decisions.md, "When money
-//! moves for a human session").
+//! Attendance decides: what the joins and leaves that Stream reported say about a session (DECISIONS.md, "When
+//! credits move").
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};

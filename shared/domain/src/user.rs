@@ -103,7 +103,7 @@ pub struct InterviewerProfile {
 }
 
 impl InterviewerProfile {
-    /// Checks the values against the bounds of decisions.md.
+    /// Checks the values against the bounds of DECISIONS.md.
     pub fn check(&self) -> Result<(), ValidationError> {
         let mut checks = Checks::new();
         checks.length("title", &self.title, 1, 120);

@@ -172,7 +172,7 @@ impl App {
         self.config.media_bucket.as_deref().ok_or(ConfigError::Missing("MEDIA_BUCKET"))
     }
 
-    /// Runs one attempt of an operation, and again where a rival was faster (decisions.md, "The booking transaction").
+    /// Runs one attempt of an operation, and again where a rival was faster (DECISIONS.md, "The booking transaction").
     pub async fn retry<T, F: Future<Output = Result<T, Error>>>(&self, attempt: impl FnMut() -> F) -> Result<T, Error> {
         store::contention::retry(|| self.ids.random(), Error::is_contended, attempt).await
     }

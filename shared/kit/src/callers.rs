@@ -1,6 +1,6 @@
 //! Who is calling. A handler's signature says who may call it: the caller's type is the permission.
 //!
-//! The token says which person it is; what they may do is on our own user item (architecture.md, "Request path").
+//! The token says which person it is; what they may do is on our own user item.
 
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;

@@ -1,4 +1,4 @@
-//! Configuration: read once at start, typed, and refused with the name of what is missing or wrong (config.md).
+//! Configuration: read once at start, typed, and refused with the name of what is missing or wrong.
 
 use std::collections::BTreeSet;
 

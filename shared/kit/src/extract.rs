@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::App;
 use crate::error::{Error, RequestError, not_found};
 
-/// The largest body of an API request (api.md, "Conventions").
+/// The largest body of an API request.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// Reads a body of at most `limit` bytes.

@@ -1,5 +1,5 @@
-//! Provider secrets: one per provider in Secrets Manager, cached in memory, read again when a key or signature is refused
-//! (architecture.md, rule 10). Never in environment variables, logs or errors.
+//! Provider secrets: one per provider in Secrets Manager, cached in memory, read again when a key or signature is refused.
+//! Never in environment variables, logs or errors.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

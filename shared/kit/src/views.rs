@@ -1,4 +1,4 @@
-//! How people, bookings and balances are shown, where several areas show them (api.md).
+//! How people, bookings and balances are shown, where several areas show them.
 
 use domain::booking::{Booking, CancelCode, CancelledBy, State};
 use domain::ids::{BookingId, UserId};

@@ -1,7 +1,7 @@
 //! Idempotency records: the first answer to a request, for repeats of it.
 //!
 //! The record is written by the same transaction as the change, so a concurrent twin loses the condition, reads again and
-//! finds it. Only successes are remembered, for 24 hours (api.md, "Conventions").
+//! finds it. Only successes are remembered, for 24 hours.
 
 use domain::ids::UserId;
 use domain::problem::{Kind, Problem};

@@ -1,6 +1,6 @@
 //! The outbox: effects that must follow a commit. A row is written by the same transaction as the change that asks for it;
 //! the relay carries it from the table's stream to its queue, and rows the stream has lost are found by the index they
-//! stay in until they are relayed (architecture.md, rule 3 and I7).
+//! stay in until they are relayed.
 
 use std::collections::HashMap;
 

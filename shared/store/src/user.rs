@@ -18,7 +18,7 @@ pub fn get<'a>(table: &'a Table, user: &'a UserId) -> BoxFuture<'a, Result<Optio
 }
 
 /// What every booking checks of an interviewer, so that it need not read the profile: any change of rules, listing or
-/// rate raises the version (decisions.md, "The booking transaction").
+/// rate raises the version (DECISIONS.md, "The booking transaction").
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bookable {

@@ -1,5 +1,5 @@
 //! Webhook deliveries that were seen, recognised by the SHA-256 of the verified body: headers such as an event id are not
-//! covered by every provider's signature (decisions.md, "Idempotency").
+//! covered by every provider's signature (DECISIONS.md, "Repeats").
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
