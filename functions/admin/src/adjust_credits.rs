@@ -84,7 +84,7 @@ impl Adjustment {
         let amount = NonZeroI64::new(self.amount).filter(|amount| (-MOST..=MOST).contains(&amount.get()));
         let mut checks = Checks::new();
         checks.require(amount.is_some(), "amount", format!("must be from 1 to {MOST}, or from -{MOST} to -1"));
-        checks.length("reason", &reason, 3, 500);
+        checks.text("reason", &reason, 3, 500);
         checks.finish()?;
         let refused = || ValidationError::field("amount", "must not be 0");
         Ok(Transfer::adjust(id, user, self.asset(), amount.ok_or_else(refused)?, reason, now))

@@ -62,7 +62,7 @@ impl NewDecision {
     fn reason(&self) -> Result<Option<String>, ValidationError> {
         let Some(reason) = self.reason.as_ref().map(|r| r.trim().to_owned()) else { return Ok(None) };
         let mut checks = Checks::new();
-        checks.length("reason", &reason, 3, 500);
+        checks.text("reason", &reason, 3, 500);
         checks.finish()?;
         Ok(Some(reason))
     }

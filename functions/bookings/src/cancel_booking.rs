@@ -57,7 +57,7 @@ impl CancelBooking {
     fn reason(&self) -> Result<String, ValidationError> {
         let reason = self.reason.trim();
         let mut checks = Checks::new();
-        checks.length("reason", reason, 3, 500);
+        checks.text("reason", reason, 3, 500);
         checks.finish()?;
         Ok(reason.to_owned())
     }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::booking::BookingError;
+use domain::consent::CONSENT_VERSION;
 use domain::ids::BookingId;
 use domain::rate::RateRule;
 use http::StatusCode;
@@ -35,7 +36,8 @@ pub fn route() -> Route {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct GiveConsent {
-    /// The version of the text that you were shown.
+    /// The version of the text that you were shown. Only the present one is taken.
+    #[schemars(extend("enum" = [CONSENT_VERSION]))]
     version: String,
     /// Whether the session may be recorded and transcribed.
     record: bool,

@@ -50,7 +50,7 @@ impl ReviewBooking {
         let mut checks = Checks::new();
         let rating = u8::try_from(self.rating).ok().filter(|r| (1..=5).contains(r));
         checks.require(rating.is_some(), "rating", "must be from 1 to 5");
-        checks.length("comment", comment.unwrap_or_default(), 0, 2000);
+        checks.text("comment", comment.unwrap_or_default(), 0, 2000);
         checks.finish()?;
         Ok(Review { rating: rating.unwrap_or(1), comment: comment.map(str::to_owned), created_at: now })
     }

@@ -71,7 +71,7 @@ impl NewVerification {
             let address = Identity { email: work_email.clone(), ..Identity::default() };
             checks.require(address.check().is_ok(), "workEmail", "must be an e-mail address");
         }
-        checks.length("notes", &notes, 1, 2000);
+        checks.text("notes", &notes, 1, 2000);
         checks.finish()?;
         Ok(VerificationRequest {
             interviewer_id: interviewer_id.clone(),

@@ -10,7 +10,7 @@ use ulid::Ulid;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid {kind}")]
 pub struct IdError {
-    /// The kind of id that was expected, such as `BookingId`.
+    /// The kind of id that was expected, such as `bkg_… id`.
     pub kind: &'static str,
 }
 
@@ -50,7 +50,7 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
-                let refused = IdError { kind: stringify!($name) };
+                let refused = IdError { kind: concat!($prefix, "_… id") };
                 let unique = text.strip_prefix(concat!($prefix, "_")).ok_or_else(|| refused.clone())?;
                 let ulid = Ulid::from_string(unique).map_err(|_| refused.clone())?;
                 // One id has one spelling: keys are compared as text.
@@ -127,7 +127,7 @@ impl FromStr for UserId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@');
         if text.is_empty() || text.len() > 64 || !text.chars().all(allowed) {
-            return Err(IdError { kind: "UserId" });
+            return Err(IdError { kind: "user id" });
         }
         Ok(Self(text.to_owned()))
     }

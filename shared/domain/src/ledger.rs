@@ -48,7 +48,7 @@ impl fmt::Display for Account {
 impl FromStr for Account {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let refused = || IdError { kind: "Account" };
+        let refused = || IdError { kind: "account" };
         if text == "platform/issued" {
             return Ok(Self::Issued);
         }
@@ -265,7 +265,7 @@ impl Transfer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WalletError {
     /// Less is available than is needed.
-    #[error("{needed} credits are needed and {available} are available")]
+    #[error("not enough is available: {needed} needed, {available} there")]
     Insufficient {
         /// What was asked for.
         needed: u64,
@@ -409,6 +409,12 @@ impl Wallet {
             *value = value.checked_add(transfer.amount).filter(|v| *v <= MAX_BALANCE).ok_or(WalletError::Overflow)?;
             lines.push(line(transfer, *balance, false, new_id())?);
         }
+        // Ids of one millisecond come in any order; the two lines of a transfer always stand in this one.
+        if let [from, to] = lines.as_mut_slice()
+            && from.transaction_id > to.transaction_id
+        {
+            std::mem::swap(&mut from.transaction_id, &mut to.transaction_id);
+        }
         if !lines.is_empty() {
             after.count_month(transfer);
             *self = after;
@@ -513,6 +519,19 @@ mod tests {
         assert_eq!(candidate.this_month(now), (30, 0));
         assert_eq!(interviewer.this_month(now), (0, 30));
         assert_eq!(interviewer.this_month(at("2026-12-01T00:00:00Z")), (0, 0));
+    }
+
+    #[test]
+    fn the_two_lines_of_a_transfer_stand_in_its_order_however_their_ids_were_drawn() {
+        let now = at("2026-11-20T10:00:00Z");
+        for drawn in [[1, 2], [2, 1]] {
+            let mut wallet = Wallet { available: 30, ..Wallet::empty(user("cara"), Asset::Credit) };
+            let mut ids = drawn.into_iter().map(|n| TransactionId::new(Ulid(n)));
+            let hold = Transfer::hold(booking(1), &user("cara"), 30, now);
+            let lines = wallet.apply(&hold, || ids.next().unwrap()).unwrap();
+            let shown: Vec<_> = lines.iter().map(|l| (l.transaction_id.ulid().0, l.balance)).collect();
+            assert_eq!(shown, [(1, Balance::Available), (2, Balance::Held)], "drawn as {drawn:?}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::text;
+
 /// What sort of refusal a problem is. The kit maps each kind to one HTTP status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -115,13 +117,24 @@ impl Checks {
         }
     }
 
-    /// Checks a text that is already trimmed: its length in characters, and that it has no control characters but those
-    /// that make lines.
-    pub fn length(&mut self, field: &str, text: &str, min: usize, max: usize) {
+    /// Checks a text that is already trimmed: its length in characters, that some of it is seen, and that it has no control
+    /// characters but those that make lines, and none that show it in another order than it is in.
+    pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        self.length(field, text, min, max);
+        let fits = text.chars().all(text::fits_a_text);
+        self.require(fits, field, "must not have control characters or such as change the direction of writing");
+    }
+
+    /// The same for what is shown as a single line, such as a name: two that look the same have to be the same, so
+    /// characters that are not seen are refused, but for those that shape letters and pictures.
+    pub fn line(&mut self, field: &str, text: &str, min: usize, max: usize) {
+        self.length(field, text, min, max);
+        self.require(text.chars().all(text::fits_a_line), field, "must not have control characters or unseen ones");
+    }
+
+    fn length(&mut self, field: &str, text: &str, min: usize, max: usize) {
         let n = text.chars().count();
-        let printable = text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
-        self.require(printable, field, "must not have control characters");
-        if n < min && min == 1 {
+        if min > 0 && !text.chars().any(text::is_seen) {
             self.require(false, field, "must not be empty");
         } else if n < min || n > max {
             self.require(false, field, format!("must have {min} to {max} characters, has {n}"));

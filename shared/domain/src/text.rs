@@ -163,6 +163,26 @@ fn is_invisible(c: char) -> bool {
     matches!(u32::from(c), 0x00AD | 0x061C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF)
 }
 
+/// Whether a character leaves a trace on the screen.
+pub fn is_seen(c: char) -> bool {
+    !is_invisible(c) && !c.is_whitespace() && !c.is_control()
+}
+
+/// Whether a character may stand in a text of several lines: it is no control character but one that makes lines, and does
+/// not make others appear in another order than they are in (Unicode TR36, "Bidirectional Text Spoofing").
+pub fn fits_a_text(c: char) -> bool {
+    let reorders = matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    !reorders && (!c.is_control() || matches!(c, '\n' | '\r' | '\t'))
+}
+
+/// Whether a character may stand in a single line, such as a name: it is seen, a space, or shapes what is beside it, as
+/// joiners and selectors of variants do.
+pub fn fits_a_line(c: char) -> bool {
+    let shapes = matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
+    let is_line_end = matches!(c, '\u{2028}' | '\u{2029}');
+    shapes || !(c.is_control() || is_line_end || is_invisible(c))
+}
+
 #[derive(Default)]
 struct Builder {
     words: Vec<Word>,
@@ -238,6 +258,20 @@ mod tests {
         ] {
             assert_eq!(normalise(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_has_what_is_seen_and_what_shapes_it() {
+        for name in ["Zoë O’Neil", "میرزا\u{200c}یی", "क्\u{200d}ष", "Ada 👩\u{200d}💻", "❤\u{fe0f}"]
+        {
+            assert!(name.chars().all(fits_a_line), "{name}");
+        }
+        for name in ["Ada\u{200b}", "\u{feff}Ada", "Ada\u{202e}adA", "Ada\nLovelace", "Ada\u{2028}", "Ada\u{7}"] {
+            assert!(!name.chars().all(fits_a_line), "{name:?}");
+        }
+        assert!("two\r\n\tlines, \u{200e}one\u{200b}".chars().all(fits_a_text));
+        assert!(!fits_a_text('\u{202e}') && !fits_a_text('\u{2066}') && !fits_a_text('\0'));
+        assert!(!"\u{200d} \u{fe0f}\t".chars().any(is_seen));
     }
 
     #[test]

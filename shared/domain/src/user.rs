@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::UserId;
 use crate::problem::{Checks, Kind, Problem, ValidationError};
+use crate::text::is_seen;
 
 /// What a person does here. It lives on our own user item, never in the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -106,12 +107,9 @@ impl InterviewerProfile {
     /// Checks the values against the bounds of DECISIONS.md.
     pub fn check(&self) -> Result<(), ValidationError> {
         let mut checks = Checks::new();
-        checks.length("title", &self.title, 1, 120);
-        checks.length("company", &self.company, 1, 120);
-        checks.length("bio", &self.bio, 1, 4000);
-        for (field, line) in [("title", &self.title), ("company", &self.company)] {
-            checks.require(!line.chars().any(char::is_control), field, "must not have control characters");
-        }
+        checks.line("title", &self.title, 1, 120);
+        checks.line("company", &self.company, 1, 120);
+        checks.text("bio", &self.bio, 1, 4000);
         checks.require(self.years_exp <= 70, "yearsExp", "must be at most 70");
         checks.require((1..=10_000).contains(&self.credit_rate), "creditRate", "must be from 1 to 10000 per hour");
         checks.require((1..=8).contains(&self.categories.len()), "categories", "must name 1 to 8 categories");
@@ -228,18 +226,17 @@ impl Identity {
     pub fn check(&self) -> Result<(), ValidationError> {
         let mut checks = Checks::new();
         if let Some(name) = &self.name {
-            checks.length("name", name, 1, 100);
-            checks.require(!name.chars().any(char::is_control), "name", "must not have control characters");
+            checks.line("name", name, 1, 100);
         }
         if let Some(email) = &self.email {
             let plausible = email
                 .split_once('@')
                 .is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.') && !domain.contains('@'));
-            let printable = !email.chars().any(|c| c.is_whitespace() || c.is_control());
+            let printable = email.chars().all(is_seen);
             checks.require(plausible && printable && email.len() <= 254, "email", "must be an e-mail address");
         }
         if let Some(url) = &self.image_url {
-            let printable = !url.chars().any(|c| c.is_whitespace() || c.is_control());
+            let printable = url.chars().all(is_seen);
             let ok = url.starts_with("https://") && url.len() <= 2048 && printable;
             checks.require(ok, "imageUrl", "must be an https address of at most 2048 characters");
         }

@@ -80,8 +80,25 @@ fn without_value(message: &str) -> String {
         return message.to_owned();
     }
     match message.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
-        None => "cannot be read".to_owned(),
+        Some((_, expected)) => format!("expected {}", in_words_of_json(expected)),
+        None => "is not of the form that the API's document gives".to_owned(),
+    }
+}
+
+/// What serde expects, as somebody would say it who knows JSON and not Rust.
+fn in_words_of_json(expected: &str) -> &str {
+    match expected.split(' ').next() {
+        Some("u8" | "u16" | "u32" | "u64" | "usize") => "a whole number that is not negative",
+        Some("i8" | "i16" | "i32" | "i64" | "isize") => "a whole number",
+        Some("f32" | "f64") => "a number",
+        Some("struct") => "an object",
+        _ => match expected {
+            "a nonzero i64" => "a whole number other than 0",
+            "a map" => "an object",
+            "a sequence" => "an array",
+            "a timestamp string" => "a date-time such as 2026-11-20T10:00:00Z",
+            other => other,
+        },
     }
 }
 
@@ -136,5 +153,45 @@ impl<T: DeserializeOwned + Send> FromRequestParts<App> for Query<T> {
             let field = if field.is_empty() { "query".to_owned() } else { field };
             ValidationError::field(field, without_value(message)).into()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    #[expect(dead_code, reason = "only what is refused is looked at")]
+    struct Asked {
+        when: Option<jiff::Timestamp>,
+        price_credits: Option<u64>,
+        amount: Option<std::num::NonZeroI64>,
+        booking_id: Option<domain::ids::BookingId>,
+        asset: Option<domain::money::Asset>,
+        names: Option<Vec<String>>,
+        inner: Option<Box<Asked>>,
+    }
+
+    #[test]
+    fn a_refusal_names_the_member_and_speaks_of_json() {
+        for (body, refusal) in [
+            (r#"{"priceCredits":"x"}"#, "priceCredits: expected a whole number that is not negative"),
+            (r#"{"priceCredits":-1}"#, "priceCredits: expected a whole number that is not negative"),
+            (r#"{"amount":0}"#, "amount: expected a whole number other than 0"),
+            (r#"{"when":"x"}"#, "when: is not of the form that the API's document gives"),
+            (r#"{"when":1}"#, "when: expected a date-time such as 2026-11-20T10:00:00Z"),
+            (r#"{"bookingId":"x"}"#, "bookingId: not a valid bkg_… id"),
+            (r#"{"asset":"GOLD"}"#, "asset: expected `CREDIT` or `COPILOT_MINUTE`"),
+            (r#"{"asset":null,"names":"x"}"#, "names: expected an array"),
+            (r#"{"names":[1]}"#, "names[0]: expected a string"),
+            (r#"{"inner":1}"#, "inner: expected an object"),
+            (r#"{"amount":1,"amount":1}"#, "amount: duplicate field `amount`"),
+        ] {
+            let refused = parse_json::<Asked>(body.as_bytes()).unwrap_err();
+            assert_eq!(format!("{refused:?}"), format!("validation_failed: {refusal}"), "{body}");
+        }
     }
 }
