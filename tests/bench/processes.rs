@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
+use testing::gateway::event;
 use testing::{Meter, ORIGIN, TABLE, TokenClaims, World, jwks};
 
 use crate::runtime_api::Process;
@@ -259,16 +260,17 @@ impl Place {
     fn request(&self, who: &str, method: &str, path: &str, body: Option<&Value>) -> Value {
         #[expect(clippy::disallowed_methods, reason = "the functions live by the real clock")]
         let claims = TokenClaims::of(who, Timestamp::now()).with("iss", json!(self.issuer));
-        let headers = json!({ "authorization": format!("Bearer {}", testing::token(&claims)),
-            "content-type": "application/json" });
-        event(method, path, headers, body.map(ToString::to_string))
+        let authorization = format!("Bearer {}", testing::token(&claims));
+        let headers = [("authorization", authorization.as_str()), ("content-type", "application/json")];
+        event(method, path, body.map(|body| body.to_string().into_bytes()), &headers)
     }
 
     fn webhook(&self) -> Value {
         let body = json!({ "type": "call.session_started", "created_at": self.world.app.now().to_string(),
             "call_cid": format!("default:{}", self.booking), "session_id": "session-1" });
-        let signature = simulators::stream_signature(STREAM_SECRET, body.to_string().as_bytes());
-        event("POST", "/api/webhooks/stream", json!({ "x-signature": signature }), Some(body.to_string()))
+        let body = body.to_string().into_bytes();
+        let signature = simulators::stream_signature(STREAM_SECRET, &body);
+        event("POST", "/api/webhooks/stream", Some(body), &[("x-signature", &signature)])
     }
 }
 
@@ -277,21 +279,6 @@ fn booking_request(place: &Place) -> Value {
     let who = format!("cara{}", 1 + slot / EACH % (BOOKINGS / EACH + STARTS));
     let wanted = json!({ "interviewerId": "ivy", "startTime": place.slot() });
     place.request(&who, "POST", "/api/bookings", Some(&wanted))
-}
-
-/// A request as the gateway hands it over.
-fn event(method: &str, path: &str, headers: Value, body: Option<String>) -> Value {
-    json!({
-        "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": "",
-        "headers": headers, "isBase64Encoded": false, "body": body,
-        "requestContext": {
-            "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
-            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
-                "userAgent": "bench" },
-            "requestId": "request-1", "routeKey": format!("{method} {path}"), "stage": "$default",
-            "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
-        },
-    })
 }
 
 /// Serves a router at an address of its own, and says which.

@@ -15,6 +15,7 @@ use testing::{Answer, noon};
 
 use tests::line::Lines;
 use tests::stage::{ADMIN, Queued, Stage, instant};
+use tests::transcript::rich;
 
 pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
@@ -328,7 +329,7 @@ impl Scene {
             Effect::CopyRecording { booking_id: id(&booking), file: self.file("recording.mp4", hours, b"video") },
             Effect::CopyTranscript {
                 booking_id: id(&booking),
-                file: self.file("transcript.jsonl", hours, rich().as_bytes()),
+                file: self.file("transcript.jsonl", hours, rich("ivy", "cara").as_bytes()),
             },
         ] {
             assert!(self.perform(&Act::Work(effect), 1).await.is_final());
@@ -401,30 +402,4 @@ pub fn stay(booking: &str, what: &str, who: &str, at: i64) -> Value {
         "joined_at": instant(at.div_euclid(HOUR) * HOUR + MINUTE) });
     let more = json!({ "session_id": "session-1", "participant": participant, "duration_seconds": 49 * MINUTE });
     event(booking, &format!("call.session_participant_{what}"), at, more)
-}
-
-/// An interview with enough to judge.
-fn rich() -> String {
-    let asked = "How would you make sure that nothing is lost when a worker crashes half way?";
-    let answered = [
-        "I would write every order and its outbox row in one transaction, because then either both of them exist or \
-         neither of them does, and no reader ever sees one half.",
-        "A worker takes a message, does the work and deletes the message afterwards, so that a crash in between only \
-         means that the work is done twice, which has to be harmless.",
-        "Before I touch the code I would measure the latency at the ninety ninth percentile and the number of requests \
-         per second, for example over a whole week.",
-        "I would look at the plan of the query first, compare the estimated rows with the real ones, and then decide \
-         whether an index or another shape of the data is the better trade-off.",
-        "Next time I would ask more questions at the beginning, since the requirements changed twice while we were \
-         already building the wrong thing.",
-    ];
-    let line = |speaker: &str, text: &str, from: usize, to: usize| {
-        let line = json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from, "stop_ts": to });
-        line.to_string() + "\n"
-    };
-    let turns = answered.iter().enumerate().map(|(turn, answer)| {
-        let from = turn * 60_000;
-        line("ivy", asked, from, from + 6_000) + &line("cara", answer, from + 8_000, from + 40_000)
-    });
-    turns.collect()
 }

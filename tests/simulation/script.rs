@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::model::{Booking, CANDIDATE, Fact, HOUR, INTERVIEWER, MINUTE};
 use crate::random::Random;
 use tests::stage::{Stage, instant};
+use tests::transcript::{line, rich};
 
 /// One webhook.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +70,7 @@ impl Writer<'_> {
 /// Stream tells that there is a transcript with much to judge.
 pub fn transcript_ready(stage: &Stage, booking: &Booking) -> Event {
     let mut writer = Writer { booking, events: Vec::new() };
-    let text = rich(booking);
+    let text = rich(&booking.interviewer, &booking.candidate);
     writer.file(stage, "call.transcription_ready", "call_transcription", "rich.jsonl", text.as_bytes());
     writer.events.remove(0)
 }
@@ -118,7 +119,11 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
         writer.tell("call.recording_stopped", end, json!({ "egress_id": "e1" }), Fact::Other);
         writer.file(stage, "call.recording_ready", "call_recording", "recording.mp4", b"video");
         let is_rich = random.percent(60);
-        let (name, text) = if is_rich { ("rich.jsonl", rich(booking)) } else { ("thin.jsonl", thin(booking)) };
+        let (name, text) = if is_rich {
+            ("rich.jsonl", rich(&booking.interviewer, &booking.candidate))
+        } else {
+            ("thin.jsonl", thin(booking))
+        };
         writer.file(stage, "call.transcription_ready", "call_transcription", name, text.as_bytes());
     }
     if random.percent(30) {
@@ -130,33 +135,7 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
     writer.events
 }
 
-fn line(speaker: &str, text: &str, from: usize, to: usize) -> String {
-    json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from, "stop_ts": to }).to_string() + "\n"
-}
-
 fn thin(booking: &Booking) -> String {
     line(&booking.interviewer, "Can you hear me?", 0, 2000)
         + &line(&booking.candidate, "Hardly, I am sorry.", 3000, 5000)
-}
-
-fn rich(booking: &Booking) -> String {
-    let asked = "How would you make sure that nothing is lost when a worker crashes half way?";
-    let answered = [
-        "I would write every order and its outbox row in one transaction, because then either both of them exist or \
-         neither of them does, and no reader ever sees one half.",
-        "A worker takes a message, does the work and deletes the message afterwards, so that a crash in between only \
-         means that the work is done twice, which has to be harmless.",
-        "Before I touch the code I would measure the latency at the ninety ninth percentile and the number of requests \
-         per second, for example over a whole week.",
-        "I would look at the plan of the query first, compare the estimated rows with the real ones, and then decide \
-         whether an index or another shape of the data is the better trade-off.",
-        "Next time I would ask more questions at the beginning, since the requirements changed twice while we were \
-         already building the wrong thing.",
-    ];
-    let turns = answered.iter().enumerate().map(|(turn, answer)| {
-        let from = turn * 60_000;
-        line(&booking.interviewer, asked, from, from + 6_000)
-            + &line(&booking.candidate, answer, from + 8_000, from + 40_000)
-    });
-    turns.collect()
 }

@@ -5,6 +5,7 @@ pub mod line;
 pub mod rows;
 pub mod stage;
 pub mod story;
+pub mod transcript;
 
 /// Every route of the API.
 pub fn all_routes() -> Vec<kit::Route> {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Table;
 use store::outbox::Message;
-use testing::{Answer, Faults, Meter, Options, TABLE, World};
+use testing::{Answer, Faults, Meter, Options, TABLE, World, gateway};
 
 use crate::line::Lines;
 use crate::rows::Rows;
@@ -126,27 +126,8 @@ impl Stage {
 
     /// Sends a request as the gateway hands it over.
     pub async fn send(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
-        let headers: serde_json::Map<String, Value> =
-            headers.iter().map(|(n, v)| ((*n).to_owned(), json!(v))).collect();
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let event = json!({
-            "version": "2.0", "routeKey": format!("{method} {path}"), "rawPath": path, "rawQueryString": query,
-            "headers": headers, "isBase64Encoded": false, "body": if body.is_empty() { None } else { Some(body) },
-            "requestContext": {
-                "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
-                "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
-                    "userAgent": "tests" },
-                "requestId": "request-1", "routeKey": format!("{method} {path}"), "stage": "$default",
-                "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
-            },
-        });
-        let answer = kit::gateway::respond(self.router.clone(), event).await;
-        let mut headers = axum::http::HeaderMap::new();
-        for (name, value) in answer["headers"].as_object().unwrap() {
-            headers.insert(name.parse::<axum::http::HeaderName>().unwrap(), value.as_str().unwrap().parse().unwrap());
-        }
-        let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap_or(Value::Null);
-        Answer { status: u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap(), headers, body }
+        let body = if body.is_empty() { None } else { Some(body.as_bytes().to_vec()) };
+        gateway::send(&self.router, gateway::event(method, path, body, headers)).await
     }
 
     /// A person asks, under an idempotency key or without.

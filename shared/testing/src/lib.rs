@@ -5,6 +5,7 @@
 
 mod direct;
 mod faults;
+pub mod gateway;
 mod meter;
 mod people;
 mod table;
@@ -16,8 +17,9 @@ pub use direct::{ask, plain};
 /// An item as the engine keeps it, and a value of one.
 pub use dynoxide::{AttributeValue as Stored, Item};
 pub use faults::{Fate, Faults, Held, Sent, Trouble};
+pub use gateway::Answer;
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, interviewer_profile};
 pub use table::{TABLE, dynamodb};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
-pub use world::{Answer, Options, World, noon};
+pub use world::{Options, World, noon};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::table::engine;
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
-use crate::{Meter, TABLE};
+use crate::{Answer, Meter, TABLE, gateway};
 
 /// When tests take place: 20 November 2026, 12:00 UTC, a Friday.
 pub fn noon() -> Timestamp {
@@ -55,37 +55,6 @@ pub struct World {
     /// The engine itself.
     pub engine: dynoxide::Database,
     router: Router,
-}
-
-/// An answer.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// The HTTP status.
-    pub status: u16,
-    /// The headers.
-    pub headers: http::HeaderMap,
-    /// The body; null where there is none.
-    pub body: Value,
-}
-
-impl Answer {
-    /// The refusal's code.
-    pub fn code(&self) -> &str {
-        self.body["code"].as_str().unwrap_or_default()
-    }
-
-    /// The body, if the status is this one; the test fails otherwise.
-    #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}", self.body);
-        self.body
-    }
-
-    /// Fails the test unless this is a refusal with this status and code.
-    #[track_caller]
-    pub fn refused(&self, status: u16, code: &str) {
-        assert_eq!((self.status, self.code()), (status, code), "{}", self.body);
-    }
 }
 
 impl World {
@@ -169,32 +138,7 @@ impl World {
 
     /// Sends a request as API Gateway's HTTP API (payload version 2) hands it to a Lambda.
     pub async fn send(&self, method: &str, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
-        use base64::Engine;
-        let (raw_path, query) = path.split_once('?').unwrap_or((path, ""));
-        let headers: serde_json::Map<String, Value> =
-            headers.iter().map(|(name, value)| (name.to_lowercase(), json!(value))).collect();
-        let encoded = body.map(|b| base64::engine::general_purpose::STANDARD.encode(b));
-        let event = json!({
-            "version": "2.0", "routeKey": format!("{method} {raw_path}"), "rawPath": raw_path, "rawQueryString": query,
-            "headers": headers, "isBase64Encoded": encoded.is_some(), "body": encoded,
-            "requestContext": {
-                "accountId": "000000000000", "apiId": "test", "domainName": "api.test.example", "domainPrefix": "api",
-                "http": { "method": method, "path": raw_path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7",
-                    "userAgent": "tests" },
-                "requestId": "request-1", "routeKey": format!("{method} {raw_path}"), "stage": "$default",
-                "time": "20/Nov/2026:12:00:00 +0000", "timeEpoch": 1_795_176_000_000_i64,
-            },
-        });
-        let answer = kit::gateway::respond(self.router.clone(), event).await;
-        let status = answer["statusCode"].as_u64().and_then(|s| u16::try_from(s).ok()).expect("a status");
-        let mut headers = http::HeaderMap::new();
-        for (name, value) in answer["headers"].as_object().expect("headers") {
-            let name: http::HeaderName = name.parse().expect("a name");
-            headers.insert(name, value.as_str().expect("text").parse().expect("a value"));
-        }
-        let text = answer["body"].as_str().expect("a body");
-        let body = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-        Answer { status, headers, body: if text.is_empty() { Value::Null } else { body } }
+        gateway::send(&self.router, gateway::event(method, path, body, headers)).await
     }
 
     /// Stores items straight into the engine: for more of them than requests can bring in reasonable time.
