@@ -16,7 +16,6 @@ import urllib.request
 from stack import Refused, say, show
 from webhooks import call
 
-CONSENT_VERSION = "2026-11"
 PATIENCE_SECONDS = 120
 
 
@@ -52,7 +51,7 @@ def simulated_token(base_url, user):
     body = json.dumps({"userId": user, "lifetimeSeconds": 600}).encode()
     status, answer = call("POST", f"{base_url}/simulator/sessions", body=body)
     if status >= 300:
-        raise Refused(f"the Clerk simulator gives no token for {user}: {status} {answer}")
+        raise Refused(f"the Clerk simulator gives no token for {user}: {status} {json.dumps(answer)}")
     return answer["token"]
 
 
@@ -78,13 +77,22 @@ def healthy(stack, version):
         if status == 200 and (not version or answer.get("version") == version):
             return answer
         if time.monotonic() > deadline:
-            raise Refused(f"GET /health answers {status} {answer}, which is not version {version or 'any'}")
+            raise Refused(f"GET /health answers {status} {json.dumps(answer)}, which is not version {version or 'any'}")
         time.sleep(2)
+
+
+def consent_version(stack):
+    """The present version of the text about recording, as the API's own document says it."""
+    status, document = call("GET", f"{stack.api_url}/api/openapi.json")
+    try:
+        return document["components"]["schemas"]["GiveConsent"]["properties"]["version"]["enum"][-1]
+    except (KeyError, TypeError):
+        raise Refused(f"GET /api/openapi.json answers {status}, and names no version of the consent text") from None
 
 
 def smoke(stack, options):
     health = healthy(stack, options.version)
-    say(f"health: {health}")
+    say(f"health: {json.dumps(health)}")
     described = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]
     parameters = {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
     simulator = os.environ.get("GREENROOM_CLERK_SIMULATOR")
@@ -103,13 +111,14 @@ def smoke(stack, options):
         again = cara.asks("POST", "/api/bookings", wish, 201, idempotency_key=key)["bookingId"]
         if again != booking:
             raise Refused(f"the same key booked twice: {booking} and {again}")
+        agreed = {"version": consent_version(stack), "record": True}
         for person in (cara, ivy):
-            person.asks("POST", f"/api/calls/{booking}/consent", {"version": CONSENT_VERSION, "record": True})
+            person.asks("POST", f"/api/calls/{booking}/consent", agreed)
         if ivy.asks("GET", f"/api/bookings/{booking}")["status"] != "SCHEDULED":
             raise Refused("the interviewer does not see the booking as scheduled")
     finally:
         cara.asks("POST", f"/api/bookings/{booking}/cancel", {"reason": "smoke test of a deployment"})
     after = cara.asks("GET", "/api/wallet")["assets"]["CREDIT"]
     if (after["available"], after["held"]) != (before["available"], before["held"]):
-        raise Refused(f"credits are missing after the cancellation: {before} became {after}")
+        raise Refused(f"credits are missing after the cancellation: {json.dumps(before)} became {json.dumps(after)}")
     show({"version": health.get("version"), "bookingId": booking, "passed": True})

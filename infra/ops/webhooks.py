@@ -53,7 +53,10 @@ def webhook_show(stack, options):
     if BOOKING.fullmatch(what):
         show(facts(stack, what))
         return
-    digest = what.lower() if re.fullmatch(r"[0-9a-fA-F]{64}", what) else hashlib.sha256(body_of(what)).hexdigest()
+    is_digest = re.fullmatch(r"[0-9a-fA-F]{64}", what)
+    if not is_digest and not pathlib.Path(what).exists():
+        raise Refused(f"{what} is neither a booking's id (bkg_ and 26 characters), nor a SHA-256, nor a file with an event's body")
+    digest = what.lower() if is_digest else hashlib.sha256(body_of(what)).hexdigest()
     found = list(events(stack, digest))
     if not found:
         raise Refused(f"no event with the SHA-256 {digest} was recorded in the last 30 days: never delivered, refused, or of no concern to us")
