@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::model::{Booking, Model};
+use crate::script::RECORDING;
 use tests::stage::{Stage, second};
 
 type Check = Result<(), String>;
@@ -49,7 +50,8 @@ struct Books {
     stays: BTreeSet<Stay>,
     rows: BTreeSet<String>,
     /// Booking and file name.
-    transcripts: BTreeSet<(String, String)>,
+    /// The files that something is known of: those in the bucket, and those that nobody may have.
+    files: BTreeSet<(String, String, bool)>,
 }
 
 impl Books {
@@ -69,8 +71,10 @@ impl Books {
                     let stay = (id.to_owned(), text("sessionId"), text("party"), end("joinedAt"), end("leftAt"));
                     books.stays.insert(stay);
                 }
-                ("BOOKING", sk) if sk.starts_with("MEDIA#TRANSCRIPT#") && item["objectKey"].is_string() => {
-                    books.transcripts.insert((id.to_owned(), item["filename"].as_str().unwrap().to_owned()));
+                // A transcription that failed has no session, and no file.
+                ("BOOKING", sk) if sk.starts_with("MEDIA#") && item["sessionId"] != "" => {
+                    let name = item["filename"].as_str().unwrap().to_owned();
+                    books.files.insert((id.to_owned(), name, item["objectKey"].is_string()));
                 }
                 ("CAL", sk) => {
                     let day: jiff::civil::Date = sk.trim_start_matches("DAY#").parse().unwrap();
@@ -186,9 +190,11 @@ impl Books {
         for id in self.bookings.keys() {
             demand!(model.bookings.contains_key(id), "{id} is stored and was never acknowledged");
         }
-        let (mut stays, mut transcripts) = (BTreeSet::new(), BTreeSet::new());
+        let (mut stays, mut files) = (BTreeSet::new(), BTreeSet::new());
         for (id, booking) in &model.bookings {
-            transcripts.extend(booking.transcripts.keys().map(|name| (id.clone(), name.clone())));
+            files.extend(booking.transcripts.keys().map(|name| (id.clone(), name.clone(), true)));
+            files.extend(booking.discarded.iter().map(|name| (id.clone(), name.clone(), false)));
+            files.extend(booking.has_recording.then(|| (id.clone(), RECORDING.to_owned(), true)));
             for ((session, side, _), stay) in &booking.stays {
                 let party = ["INTERVIEWEE", "INTERVIEWER"][*side].to_owned();
                 stays.insert((id.clone(), format!("session-{session}"), party, stay.0, stay.1));
@@ -196,8 +202,8 @@ impl Books {
         }
         let lost: Vec<_> = stays.symmetric_difference(&self.stays).collect();
         demand!(lost.is_empty(), "I6: stays that were told or stored, and not both: {lost:?}");
-        let lost: Vec<_> = transcripts.symmetric_difference(&self.transcripts).collect();
-        demand!(lost.is_empty(), "transcripts that are predicted or stored, and not both: {lost:?}");
+        let lost: Vec<_> = files.symmetric_difference(&self.files).collect();
+        demand!(lost.is_empty(), "files that are predicted or stored, and not both: {lost:?}");
         for person in model.candidates.iter().chain(model.offers.keys()) {
             let wallet = self.wallets.get(person).cloned().unwrap_or_default();
             let number = |name: &str| wallet[name].as_i64().unwrap_or(0);
@@ -295,7 +301,7 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
         ("a forgotten stay", "I6", without(place(&|i| starts(i, "BOOKING#", "ATTENDANCE#VISIT#")))),
         (
             "a lost transcript",
-            "transcripts",
+            "files",
             without(place(&|i| starts(i, "BOOKING#", "MEDIA#TRANSCRIPT#") && i["objectKey"].is_string())),
         ),
         ("a booking nobody made", "I3", {

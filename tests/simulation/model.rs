@@ -42,6 +42,8 @@ pub struct Booking {
     pub has_recording: bool,
     /// Stored transcripts: whether each has enough to judge.
     pub transcripts: BTreeMap<String, bool>,
+    /// Files that were thrown away for want of a consent.
+    pub discarded: BTreeSet<String>,
     pub feedback: Option<&'static str>,
 }
 
@@ -371,6 +373,7 @@ impl Model {
             session_ends: BTreeMap::new(),
             has_recording: false,
             transcripts: BTreeMap::new(),
+            discarded: BTreeSet::new(),
             feedback: None,
         };
         self.bookings.insert(NEW.to_owned(), booking);
@@ -496,7 +499,12 @@ impl Model {
     /// A file of a call was dealt with.
     pub fn take_file(&mut self, booking: &str, filename: &str, is_rich: Option<bool>) {
         let booking = self.booking(booking);
+        let is_stored = booking.transcripts.contains_key(filename) || is_rich.is_none() && booking.has_recording;
+        if is_stored || booking.discarded.contains(filename) {
+            return;
+        }
         if !booking.may_record() {
+            booking.discarded.insert(filename.to_owned());
             return;
         }
         match is_rich {

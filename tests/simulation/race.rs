@@ -125,12 +125,9 @@ impl Run {
             let stored = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.unwrap_or_default();
             let predicted = &model.bookings[id];
             same(predicted, &stored)?;
-            let transcripts = self.stored_transcripts(id).await;
-            if transcripts != predicted.transcripts {
-                return Err(format!(
-                    "{id} has the transcripts {transcripts:?}\n  predicted {:?}",
-                    predicted.transcripts
-                ));
+            let (files, expected) = (self.known_files(id).await, (&predicted.transcripts, &predicted.discarded));
+            if (&files.0, &files.1) != expected {
+                return Err(format!("{id} has the files {files:?}\n  predicted {expected:?}"));
             }
         }
         Ok(model)

@@ -8,6 +8,9 @@ use crate::random::Random;
 use tests::stage::{Stage, instant};
 use tests::transcript::{line, rich};
 
+/// The name of every recording.
+pub const RECORDING: &str = "recording.mp4";
+
 /// One webhook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
@@ -117,7 +120,7 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
     if sides.len() > 1 {
         writer.tell("call.recording_started", start + 20, json!({ "egress_id": "e1" }), Fact::Other);
         writer.tell("call.recording_stopped", end, json!({ "egress_id": "e1" }), Fact::Other);
-        writer.file(stage, "call.recording_ready", "call_recording", "recording.mp4", b"video");
+        writer.file(stage, "call.recording_ready", "call_recording", RECORDING, b"video");
         let is_rich = random.percent(60);
         let (name, text) = if is_rich {
             ("rich.jsonl", rich(&booking.interviewer, &booking.candidate))

@@ -70,8 +70,8 @@ impl Run {
     }
 
     /// Distilled from seed 1000040: the last consent comes while a worker is about to throw the transcript away for want of it.
-    /// The worker had looked before, and what it threw away is not stored.
-    pub async fn agree_while_the_transcript_is_thrown_away(&mut self) -> Check {
+    /// The worker looks again, and keeps it.
+    pub async fn agree_while_the_transcript_is_judged(&mut self) -> Check {
         let (who, booking) = self.one_booking(HOUR).await?;
         let path = format!("/api/calls/{booking}/consent");
         let yes = |who: &str| {
@@ -88,7 +88,7 @@ impl Run {
         let copy = |queued: &&Queued| matches!(queued.message.effect, Effect::CopyTranscript { .. });
         let copy = self.pool.queue.iter().find(copy).cloned().ok_or("nobody copies the transcript")?;
         self.race(&Step::Work(copy), &yes(&who)).await?;
-        assert_eq!(self.model.bookings[&booking].transcripts.len(), 0);
+        assert_eq!(self.model.bookings[&booking].transcripts.len(), 1);
         audit(&self.stage, &self.model).await
     }
 

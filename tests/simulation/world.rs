@@ -1,6 +1,6 @@
 //! One world: its application, its model, and what happens until something is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kit::write::sha256_hex;
@@ -12,7 +12,7 @@ use testing::{Answer, Fate, Trouble};
 use crate::auditor::{audit, same, shown};
 use crate::model::{Ask, Booking, CANDIDATE, DAY, Expected, HOUR, INTERVIEWER, MINUTE, Model, NEW, Offer, State};
 use crate::random::Random;
-use crate::script::script;
+use crate::script::{RECORDING, script};
 use crate::steps::{Pool, Request, Step, Weather, weather};
 use tests::stage::{ADMIN, Queued, Stage};
 
@@ -507,23 +507,27 @@ impl Run {
                 return Err(format!("booking {id}\n  stored    {shown}\n  possible are {possible:?}"));
             };
             let mut found = found.clone();
-            if may_be_undone && first.bookings[&id].transcripts != before.transcripts {
-                found.transcripts = self.stored_transcripts(&id).await;
+            if may_be_undone {
+                (found.transcripts, found.discarded) = self.known_files(&id).await;
             }
             self.model.bookings.insert(id, found);
         }
         Ok(())
     }
 
-    pub async fn stored_transcripts(&self, booking: &str) -> BTreeMap<String, bool> {
-        let mut stored = BTreeMap::new();
-        for name in ["rich.jsonl", "thin.jsonl"] {
-            let sk = format!("MEDIA#TRANSCRIPT#{}", store::media::digest("session-1", name));
-            if self.stage.item(&format!("BOOKING#{booking}"), &sk).await.is_some() {
-                stored.insert(name.to_owned(), name.starts_with("rich"));
+    /// The transcripts in the bucket, and the files that nobody may have, as they are stored.
+    pub async fn known_files(&self, booking: &str) -> (BTreeMap<String, bool>, BTreeSet<String>) {
+        let (mut transcripts, mut discarded) = (BTreeMap::new(), BTreeSet::new());
+        for (kind, name) in [("TRANSCRIPT", "rich.jsonl"), ("TRANSCRIPT", "thin.jsonl"), ("RECORDING", RECORDING)] {
+            let sk = format!("MEDIA#{kind}#{}", store::media::digest("session-1", name));
+            let Some(known) = self.stage.item(&format!("BOOKING#{booking}"), &sk).await else { continue };
+            if known["objectKey"].is_null() {
+                discarded.insert(name.to_owned());
+            } else if kind == "TRANSCRIPT" {
+                transcripts.insert(name.to_owned(), name.starts_with("rich"));
             }
         }
-        stored
+        (transcripts, discarded)
     }
 
     /// These bookings are stored as the model has them.

@@ -42,11 +42,33 @@ impl Wanted<'_> {
         stored.session_id == self.file.session_id && stored.filename == self.file.filename
     }
 
-    /// Whether it lies in our bucket already.
-    async fn is_stored(&self, app: &App) -> Result<bool, Error> {
+    /// What is written down of it.
+    async fn known(&self, app: &App) -> Result<Option<StoredFile>, Error> {
         let known = media::list(&app.table, self.booking_id, self.kind).await?;
-        Ok(known.iter().any(|stored| self.is_same(stored) && stored.object_key.is_some()))
+        Ok(known.into_iter().find(|stored| self.is_same(stored)))
     }
+
+    /// What is to be written down of it: that it is in our bucket, or that nobody may have it.
+    fn as_stored(&self, object_key: Option<&str>, bytes: u64) -> StoredFile {
+        StoredFile {
+            session_id: self.file.session_id.clone(),
+            filename: self.file.filename.clone(),
+            object_key: object_key.map(str::to_owned),
+            start_time: self.file.start_time,
+            end_time: self.file.end_time,
+            bytes,
+        }
+    }
+}
+
+/// What is to become of a file.
+enum Verdict {
+    Copy,
+    Kept,
+    /// It goes at Stream, and in our bucket as well unless it came there while both had agreed.
+    Discard {
+        also_here: bool,
+    },
 }
 
 fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
@@ -60,27 +82,49 @@ fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> 
             }
             _ => return Err(Error::from(wrong_queue(effect)).into()),
         };
-        let booking = booking::get(&app.table, wanted.booking_id).await?;
         let object_key = wanted.kind.object_key(wanted.booking_id, wanted.file);
-        let is_stored = wanted.is_stored(app).await?;
-        if !booking.as_ref().is_some_and(may_record) {
-            if !is_stored {
-                // A run before this one may have been cut off between its copy and the record of it.
-                bucket::delete(app, &object_key).await?;
+        loop {
+            match app.retry(|| judge(app, wanted)).await? {
+                Verdict::Kept => return Ok(()),
+                Verdict::Copy => {
+                    let bytes = copy(app, client, wanted, &object_key).await?;
+                    if app.retry(|| keep(app, wanted, &object_key, bytes)).await? {
+                        return Ok(());
+                    }
+                    // Consent was withdrawn while the file was being copied.
+                }
+                Verdict::Discard { also_here } => {
+                    if also_here {
+                        // A run before this one may have been cut off between its copy and the record of it.
+                        bucket::delete(app, &object_key).await?;
+                    }
+                    return discard(client, wanted).await;
+                }
             }
-            return discard(client, wanted).await;
         }
-        if is_stored {
-            return Ok(());
-        }
-        let bytes = copy(app, client, wanted, &object_key).await?;
-        if app.retry(|| keep(app, wanted, &object_key, bytes)).await? {
-            return Ok(());
-        }
-        // Consent was withdrawn while the file was being copied.
-        bucket::delete(app, &object_key).await?;
-        discard(client, wanted).await
     })
+}
+
+/// One attempt to judge. That nobody may have a file is written down before anything is deleted, under the very consents
+/// that were looked at: whoever comes later, with other consents, finds it decided and keeps nothing that is being deleted.
+async fn judge(app: &App, wanted: Wanted<'_>) -> Result<Verdict, Error> {
+    let booking = booking::get(&app.table, wanted.booking_id).await?;
+    // Read after the booking: what was decided under earlier consents is seen.
+    let known = wanted.known(app).await?;
+    let is_discarded = known.as_ref().is_some_and(|file| file.object_key.is_none());
+    if is_discarded {
+        return Ok(Verdict::Discard { also_here: true });
+    }
+    if booking.as_ref().is_some_and(may_record) {
+        return Ok(if known.is_some() { Verdict::Kept } else { Verdict::Copy });
+    }
+    if let (Some(booking), None) = (&booking, &known) {
+        let mut tx = Tx::new();
+        media::write(&mut tx, wanted.booking_id, wanted.kind, &wanted.as_stored(None, 0))?;
+        tx.check(keys::booking(wanted.booking_id), booking.version);
+        tx.commit(&app.table).await?;
+    }
+    Ok(Verdict::Discard { also_here: known.is_none() })
 }
 
 /// Nobody may have this file: what may still be running is stopped, and Stream deletes it.
@@ -145,19 +189,11 @@ async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, bytes: u64) -> Re
     let wanted_keys = [keys::booking(booking_id), keys::outbox(&effect.outbox_id())];
     let items = app.table.batch_get(&wanted_keys).await?;
     let Some(booking) = items.get::<Booking>(&wanted_keys[0])?.filter(may_record) else { return Ok(false) };
-    if wanted.is_stored(app).await? {
-        return Ok(true);
+    if let Some(known) = wanted.known(app).await? {
+        return Ok(known.object_key.is_some());
     }
     let mut tx = Tx::new();
-    let stored = StoredFile {
-        session_id: file.session_id.clone(),
-        filename: file.filename.clone(),
-        object_key: Some(object_key.to_owned()),
-        start_time: file.start_time,
-        end_time: file.end_time,
-        bytes,
-    };
-    media::write(&mut tx, booking_id, kind, &stored)?;
+    media::write(&mut tx, booking_id, kind, &wanted.as_stored(Some(object_key), bytes))?;
     if kind == MediaKind::Recording && !booking.has_recording {
         booking::replace(&mut tx, &booking, &Booking { has_recording: true, ..booking.clone() })?;
     } else {

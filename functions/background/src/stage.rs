@@ -132,10 +132,10 @@ impl Stage {
         .await;
     }
 
-    /// A party takes consent back.
-    pub async fn withdraw(&self) {
+    /// The candidate's word on being recorded.
+    pub async fn candidate_says(&self, record: bool) {
         self.change(|mut booking| {
-            booking.consents.say(Party::Interviewee, CONSENT_VERSION, false, noon()).unwrap();
+            booking.consents.say(Party::Interviewee, CONSENT_VERSION, record, noon()).unwrap();
             booking
         })
         .await;

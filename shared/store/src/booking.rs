@@ -176,7 +176,8 @@ impl MonthPlace {
 fn month_before(month: &str) -> Option<String> {
     let (year, number) = month.split_once('-')?;
     let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
-    let well_formed = month.len() == 7 && (1..=12).contains(&number) && (2000..=9999).contains(&year);
+    let is_month = (1..=12).contains(&number) && (2000..=9999).contains(&year);
+    let well_formed = is_month && month == format!("{year:04}-{number:02}");
     well_formed.then(|| match number {
         1 => format!("{:04}-12", year - 1),
         _ => format!("{year:04}-{:02}", number - 1),

@@ -27,7 +27,7 @@ pub struct StoredFile {
     pub session_id: String,
     /// Its name at Stream.
     pub filename: String,
-    /// Where it lies in our bucket; none where the provider said that there will be no file.
+    /// Where it lies in our bucket; none where there will be no file: the provider said so, or nobody may have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_key: Option<String>,
     /// When it begins.

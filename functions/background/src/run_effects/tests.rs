@@ -100,7 +100,7 @@ async fn both_consents_within_the_session_start_both_and_a_withdrawal_stops_both
     run(&stage, matching()).await.unwrap();
     assert_eq!(writes(&stage), before, "a second run changes nothing");
 
-    stage.withdraw().await;
+    stage.candidate_says(false).await;
     for _ in 0..2 {
         run(&stage, matching()).await.unwrap();
         assert_eq!(running(&stage), (false, false));
@@ -113,7 +113,7 @@ async fn a_withdrawal_before_the_session_takes_the_automatic_start_back() {
     let stage = Stage::new().await;
     stage.booked(true).await;
     run(&stage, matching()).await.unwrap();
-    stage.withdraw().await;
+    stage.candidate_says(false).await;
     run(&stage, matching()).await.unwrap();
     stage.stream.join(&cid(), "cara", Some(noon())).await.unwrap();
     assert_eq!(running(&stage), (false, false));

@@ -6,7 +6,7 @@ use store::media::{MediaKind, StoredFile, list};
 use store::outbox::{Effect, StreamFile};
 use testing::noon;
 
-use super::{Wanted, keep, run_media};
+use super::{Verdict, Wanted, judge, keep, run_media};
 use crate::run_effects::run_effects;
 use crate::stage::{Stage, booking_id, cid, delivery, transcript_of};
 
@@ -56,8 +56,16 @@ fn with_dead_link(effect: &Effect) -> Effect {
     effect
 }
 
+fn wanted(kind: MediaKind, effect: &Effect) -> Wanted<'_> {
+    let (Effect::CopyRecording { file, .. } | Effect::CopyTranscript { file, .. }) = effect else { panic!() };
+    Wanted { kind, booking_id: booking_id(), file }
+}
+
+/// The files in our bucket.
 async fn stored(stage: &Stage, kind: MediaKind) -> Vec<StoredFile> {
-    list(&stage.app.table, booking_id(), kind).await.unwrap()
+    let mut known = list(&stage.app.table, booking_id(), kind).await.unwrap();
+    known.retain(|file| file.object_key.is_some());
+    known
 }
 
 fn operations(stage: &Stage) -> Vec<String> {
@@ -151,7 +159,7 @@ async fn without_both_consents_the_files_are_deleted_at_stream_and_never_copied(
         if cancelled {
             stage.cancel().await;
         } else {
-            stage.withdraw().await;
+            stage.candidate_says(false).await;
         }
         for effect in effects.iter().chain(&effects) {
             run(&stage, effect).await.unwrap();
@@ -172,7 +180,7 @@ async fn a_copy_that_was_never_recorded_goes_when_consent_is_withdrawn_and_a_rec
     // The worker was cut off after its copy.
     let orphan = MediaKind::Recording.object_key(booking_id(), file);
     stage.aws.kept().objects.insert(orphan, vec![0; 9]);
-    stage.withdraw().await;
+    stage.candidate_says(false).await;
     for effect in [&recording, &transcript] {
         run(&stage, effect).await.unwrap();
     }
@@ -182,11 +190,31 @@ async fn a_copy_that_was_never_recorded_goes_when_consent_is_withdrawn_and_a_rec
 }
 
 #[tokio::test]
+async fn what_was_thrown_away_stays_so_though_both_agree_while_it_goes() {
+    let stage = Stage::new().await;
+    let effects = played(&stage).await;
+    stage.candidate_says(false).await;
+    for (kind, effect) in [MediaKind::Recording, MediaKind::Transcript].into_iter().zip(&effects) {
+        let wanted = wanted(kind, effect);
+        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true })));
+        stage.candidate_says(true).await;
+        // A rival sees the consents, and that it is decided.
+        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true })));
+        assert!(!keep(&stage.app, wanted, "recordings/x.mp4", 9).await.unwrap());
+        run(&stage, effect).await.unwrap();
+        assert!(stored(&stage, kind).await.is_empty());
+        stage.candidate_says(false).await;
+    }
+    assert!(operations(&stage).iter().all(|operation| operation == "DELETE object"));
+    assert_eq!(files_at_stream(&stage).await, (0, 0));
+}
+
+#[tokio::test]
 async fn what_still_runs_without_consent_is_stopped() {
     let stage = Stage::new().await;
     let [recording, _] = played(&stage).await;
     stage.stream.join(&cid(), "cara", Some(noon() + SignedDuration::from_mins(20))).await.unwrap();
-    stage.withdraw().await;
+    stage.candidate_says(false).await;
     run(&stage, &recording).await.unwrap();
     let call = stage.stream.call("default", &booking_id().to_string()).unwrap();
     assert_eq!((&call["recording"], &call["transcribing"]), (&json!(false), &json!(false)));
@@ -226,11 +254,9 @@ async fn two_workers_with_the_same_file_leave_it_once() {
 async fn a_file_whose_consent_was_withdrawn_while_it_was_copied_is_not_kept() {
     let stage = Stage::new().await;
     let effects = played(&stage).await;
-    stage.withdraw().await;
+    stage.candidate_says(false).await;
     for (kind, effect) in [MediaKind::Recording, MediaKind::Transcript].into_iter().zip(&effects) {
-        let (Effect::CopyRecording { file, .. } | Effect::CopyTranscript { file, .. }) = effect else { panic!() };
-        let wanted = Wanted { kind, booking_id: booking_id(), file };
-        assert!(!keep(&stage.app, wanted, "recordings/x.mp4", 9).await.unwrap());
+        assert!(!keep(&stage.app, wanted(kind, effect), "recordings/x.mp4", 9).await.unwrap());
         assert!(stored(&stage, kind).await.is_empty());
     }
     assert!(!stage.booking().await.has_recording);
