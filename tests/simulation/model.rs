@@ -102,6 +102,13 @@ impl Booking {
         })
     }
 
+    fn may_be_there(&self, side: usize) -> bool {
+        self.stays.iter().any(|(key, stay)| {
+            let ended = self.session_ends.get(&key.0).copied().flatten().is_some();
+            key.1 == side && (stay.0.is_none() || stay.1.is_none() && !ended)
+        })
+    }
+
     /// What attendance says, by looking at each stretch between two known instants.
     pub fn finding(&self) -> Finding {
         let mut cuts: BTreeSet<i64> = [self.start, self.end].into();
@@ -119,10 +126,7 @@ impl Booking {
                 stayed += if interviewer { length } else { 0 };
             }
         }
-        let still_open = self.stays.iter().any(|(key, stay)| {
-            let ended = self.session_ends.get(&key.0).copied().flatten().is_some();
-            key.1 == INTERVIEWER && (stay.0.is_none() || stay.1.is_none() && !ended)
-        });
+        let still_open = self.may_be_there(INTERVIEWER);
         let candidate_came = self.stays.iter().any(|(key, stay)| {
             key.1 == CANDIDATE && stay.0.is_none_or(|at| at < self.end) && stay.1.is_none_or(|at| at > self.start)
         });
@@ -396,7 +400,10 @@ impl Model {
             return refused;
         } else if now < booking.start && !objects {
             "cancelled_before_start"
-        } else if now >= booking.end && objects && side == CANDIDATE && finding != Finding::CandidateNoShow {
+        } else if now >= booking.end && objects && side == CANDIDATE {
+            if finding == Finding::CandidateNoShow || booking.may_be_there(INTERVIEWER) {
+                return refused;
+            }
             "did_not_take_place"
         } else {
             return refused;

@@ -1,15 +1,21 @@
 //! The pull path: asking Stream for what its webhooks may never have brought (architecture: providers drop events).
 
-use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
-use domain::settlement::{CallSession, Visit};
+use std::collections::BTreeMap;
+
+use domain::booking::{Booking, FeedbackState, Party, WORD_AWAITED};
+use domain::ids::BookingId;
+use domain::settlement::{Attendance, CallSession, Visit};
 use kit::App;
 use kit::error::Error;
-use providers::stream::{MediaFile, SessionState, StreamClient, StreamError};
+use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
 use store::media::{self, MediaKind};
 use store::outbox::{self, Effect, StreamFile};
 use store::{Tx, booking, keys};
 
 use crate::at_stream::Trouble;
+
+/// How many sessions of one call are asked about: a new one begins whenever somebody comes to an empty call.
+const SESSIONS_AT_MOST: usize = 30;
 
 /// Whether Stream knew something that we did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +26,8 @@ pub enum Answered {
     SomethingNew,
 }
 
-/// Asks for the last session, the recordings and the transcripts of a call, stores the facts, and sends for the files that
-/// nobody has sent for. A transcript that lies here without a feedback is generated once more.
+/// Asks for the sessions of a call and who was in them, its recordings and its transcripts, stores the facts, and sends for
+/// the files that nobody has sent for. A transcript that lies here without a feedback is generated once more.
 pub async fn ask_stream(app: &App, booking: &Booking) -> Result<Answered, Error> {
     let stream = app.stream().await?;
     match ask(app, &stream.client, booking).await {
@@ -44,6 +50,10 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     if !state.exists {
         return Ok(Answered::NothingNew);
     }
+    let before = booking::attendance(&app.table, id).await?;
+    let mut sessions: Vec<String> = state.last_session.iter().map(|last| last.session_id.clone()).collect();
+    sessions.extend(before.visits.iter().map(|visit| visit.session_id.clone()));
+    sessions.extend(before.sessions.iter().map(|session| session.session_id.clone()));
     let mut effects: Vec<Effect> = Vec::new();
     let as_effect = |file: MediaFile| StreamFile {
         session_id: file.session_id,
@@ -53,9 +63,11 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         end_time: file.end_time,
     };
     for file in client.list_recordings(id).await? {
+        sessions.push(file.session_id.clone());
         effects.push(Effect::CopyRecording { booking_id: id, file: as_effect(file) });
     }
     for file in client.list_transcriptions(id).await? {
+        sessions.push(file.session_id.clone());
         effects.push(Effect::CopyTranscript { booking_id: id, file: as_effect(file) });
     }
     let stored = media::list(&app.table, id, MediaKind::Transcript).await?;
@@ -81,9 +93,16 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         outbox::write(&mut tx, &effect, now)?;
         tx.commit(&app.table).await?;
     }
-    if let Some(session) = &state.last_session
-        && store_session(app, booking, session).await?
-    {
+    if let Some(last) = &state.last_session {
+        store_ends(app, id, last, &before).await?;
+    }
+    sessions.sort_unstable();
+    sessions.dedup();
+    for session in sessions.into_iter().take(SESSIONS_AT_MOST) {
+        let told = client.list_participants(id, &session).await?;
+        store_stays(app, booking, &session, told, &before).await?;
+    }
+    if booking::attendance(&app.table, id).await? != before {
         answered = Answered::SomethingNew;
     }
     Ok(answered)
@@ -100,33 +119,44 @@ async fn is_stored(app: &App, booking: &Booking, effect: &Effect) -> Result<bool
     Ok(stored.iter().any(|s| s.session_id == file.session_id && s.filename == file.filename))
 }
 
-/// Stores what Stream says of the last session. True where that was not known.
-async fn store_session(app: &App, booking: &Booking, session: &SessionState) -> Result<bool, Error> {
-    let known = booking::attendance(&app.table, booking.booking_id).await?;
-    let stored = known.sessions.iter().find(|s| s.session_id == session.session_id);
-    let ends =
-        [(session.started_at, stored.and_then(|s| s.started_at)), (session.ended_at, stored.and_then(|s| s.ended_at))];
-    let mut tx = Tx::new();
-    if ends.iter().any(|(told, known)| told.is_some() && known.is_none()) {
-        let fact = CallSession {
-            session_id: session.session_id.clone(),
-            started_at: session.started_at,
-            ended_at: session.ended_at,
-        };
-        booking::write_session(&mut tx, booking.booking_id, &fact);
+/// Stores when Stream says that a session began and ended, where that was not known.
+async fn store_ends(app: &App, id: BookingId, told: &SessionState, known: &Attendance) -> Result<(), Error> {
+    let stored = known.sessions.iter().find(|s| s.session_id == told.session_id);
+    let ends = [(told.started_at, stored.and_then(|s| s.started_at)), (told.ended_at, stored.and_then(|s| s.ended_at))];
+    if ends.iter().all(|(told, known)| told.is_none() || known.is_some()) {
+        return Ok(());
     }
-    for person in &session.participants {
-        let Some(party) = booking.party(&person.user_id) else { continue };
-        let is_known = known.visits.iter().any(|v| v.session_id == session.session_id && v.party == party);
-        if person.joined_at.is_some() && !is_known {
-            let visit =
-                Visit { session_id: session.session_id.clone(), party, joined_at: person.joined_at, left_at: None };
-            booking::write_visit(&mut tx, booking.booking_id, &person.user_session_id, &visit);
+    let fact =
+        CallSession { session_id: told.session_id.clone(), started_at: told.started_at, ended_at: told.ended_at };
+    let mut tx = Tx::new();
+    booking::write_session(&mut tx, id, &fact);
+    tx.commit(&app.table).await?;
+    Ok(())
+}
+
+/// Stores who Stream says was in a session, where that was not known in these words.
+async fn store_stays(
+    app: &App,
+    booking: &Booking,
+    session: &str,
+    mut told: Vec<Participant>,
+    known: &Attendance,
+) -> Result<(), Error> {
+    told.sort_by_key(|stay| stay.joined_at);
+    let mut met: BTreeMap<(Party, String), usize> = BTreeMap::new();
+    for stay in told {
+        let Some(party) = booking.party(&stay.user_id) else { continue };
+        // A browser may come back under the id it had before; its events then tell of the last time only.
+        let times = met.entry((party, stay.user_session_id.clone())).or_default();
+        let connection =
+            if *times == 0 { stay.user_session_id } else { format!("{} again {times}", stay.user_session_id) };
+        *times += 1;
+        let visit = Visit { session_id: session.to_owned(), party, joined_at: stay.joined_at, left_at: stay.left_at };
+        if !known.visits.contains(&visit) {
+            let mut tx = Tx::new();
+            booking::write_visit(&mut tx, booking.booking_id, &connection, &visit);
+            tx.commit(&app.table).await?;
         }
     }
-    if tx.is_empty() {
-        return Ok(false);
-    }
-    tx.commit(&app.table).await?;
-    Ok(true)
+    Ok(())
 }

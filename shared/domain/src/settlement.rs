@@ -100,7 +100,7 @@ impl Attendance {
 
     /// Whether `party` may have been there for longer than is known: one end of a stay has not been told yet, because
     /// they are still in the call or the event is late. What is known is then too little to say that they did not come.
-    fn is_open(&self, party: Party) -> bool {
+    pub fn is_open(&self, party: Party) -> bool {
         let ended = |id: &str| self.sessions.iter().any(|s| s.session_id == id && s.ended_at.is_some());
         let mut stays = self.visits.iter().filter(|v| v.party == party);
         stays.any(|v| v.joined_at.is_none() || v.left_at.is_none() && !ended(&v.session_id))

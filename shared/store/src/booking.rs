@@ -296,14 +296,15 @@ pub fn write_session(tx: &mut Tx, booking: BookingId, session: &CallSession) {
     }
 }
 
-/// Writes that one end of a stay became known. Safe in any order and number, like [`write_session`].
+/// Writes that one end of a stay became known. Safe in any order and number, like [`write_session`]. The id of the connection
+/// is made by a browser, so it tells stays apart only together with the person.
 pub fn write_visit(tx: &mut Tx, booking: BookingId, user_session_id: &str, visit: &Visit) {
-    let key = keys::visit(booking, &digest(&visit.session_id, user_session_id));
     let text = |at: Timestamp| AttributeValue::S(at.to_string());
     let party = match visit.party {
         Party::Interviewee => "INTERVIEWEE",
         Party::Interviewer => "INTERVIEWER",
     };
+    let key = keys::visit(booking, &digest(&visit.session_id, &format!("{party}/{user_session_id}")));
     let mut values = vec![
         (":session", AttributeValue::S(visit.session_id.clone())),
         (":party", AttributeValue::S(party.to_owned())),
@@ -326,12 +327,16 @@ enum StoredFact {
     Session(CallSession),
 }
 
-/// Who was there, as far as Stream has told. A call has a handful of stays; a thousand is more than fits into its door.
+/// How many stays and sessions of a call are read. A call has a handful; who makes this many by joining and leaving has done
+/// nothing else for hours.
+const FACTS_AT_MOST: usize = 20_000;
+
+/// Who was there, as far as Stream has told.
 pub fn attendance(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Attendance, StoreError>> {
     Box::pin(async move {
         let query = Query::partition(keys::booking_partition(booking)).prefix(keys::ATTENDANCE_PREFIX);
         let mut attendance = Attendance::default();
-        for fact in table.query_all::<StoredFact>(query, 1000).await? {
+        for fact in table.query_all::<StoredFact>(query, FACTS_AT_MOST).await? {
             match fact {
                 StoredFact::Visit(visit) => attendance.visits.push(visit),
                 StoredFact::Session(session) => attendance.sessions.push(session),

@@ -149,7 +149,9 @@ fn route(state: &mut State, method: &Method, segments: &[&str], ask: &Ask) -> Re
             find(state, "MuteUsers", call_type, id, ask)?;
             Ok(Done::new(201, json!({})))
         }
-        ("GET", ["video", "call", call_type, id, "report"]) => report(state, call_type, id, ask),
+        ("GET", ["video", "call", call_type, id, "session", session, "participant_sessions"]) => {
+            participant_sessions(state, call_type, id, ask, session)
+        }
         _ => Err(Refusal::missing(format!("{method} /api/v2/{} is not an endpoint", segments.join("/")))),
     }
 }
@@ -529,30 +531,41 @@ fn remove_participant(state: &mut State, call_type: &str, id: &str, ask: &Ask, b
     })
 }
 
-fn report(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Result<Done, Refusal> {
-    let wanted = query_value(ask.query, "session_id");
-    let (call, view) = find(state, "GetCallReport", call_type, id, ask)?;
-    let session = match &wanted {
-        Some(wanted) => call.sessions.iter().find(|session| session.id == *wanted),
-        None => call.sessions.last(),
-    };
-    let session = session.ok_or_else(|| Refusal::missing("GetCallReport failed with error: \"no such session\""))?;
-    let participants: Vec<Value> = session
-        .stays
-        .iter()
-        .map(|stay| {
-            json!({
-                "user_id": stay.user_id, "user_session_id": stay.user_session_id,
-                "joined_at": view.wire.time(stay.joined_at),
-                "left_at": stay.left_at.map(|at| view.wire.time(at)),
-            })
-        })
-        .collect();
-    let mut report = json!({ "started_at": view.wire.time(session.started_at), "participants": participants });
-    if let Some(at) = session.ended_at {
-        report["ended_at"] = view.wire.time(at);
+/// Who was in a session and when, a page at a time.
+fn participant_sessions(
+    state: &mut State,
+    call_type: &str,
+    id: &str,
+    ask: &Ask,
+    session: &str,
+) -> Result<Done, Refusal> {
+    let number = |name: &str| query_value(ask.query, name).and_then(|text| text.parse::<usize>().ok());
+    let (from, limit) = (number("next").unwrap_or(0), number("limit").unwrap_or(25).min(100));
+    let (call, view) = find(state, "QueryCallParticipantSessions", call_type, id, ask)?;
+    let found = call.sessions.iter().find(|found| found.id == session);
+    let found = found.ok_or_else(|| {
+        Refusal::missing("QueryCallParticipantSessions failed with error: \"Can't find call session\"")
+    })?;
+    let page = found.stays.iter().skip(from).take(limit).map(|stay| {
+        let mut wire = json!({
+            "user_id": stay.user_id, "user_session_id": stay.user_session_id, "publisher_type": "",
+            "roles": ["user"], "joined_at": view.wire.time(stay.joined_at),
+        });
+        if let Some(left) = stay.left_at {
+            wire["left_at"] = view.wire.time(left);
+            wire["duration_in_seconds"] = json!(left.duration_since(stay.joined_at).as_secs());
+        }
+        wire
+    });
+    let mut answer = json!({
+        "call_id": id, "call_type": call_type, "call_session_id": session, "duration": 1,
+        "participants_sessions": page.collect::<Vec<Value>>(), "total_participant_sessions": found.stays.len(),
+        "total_participant_duration": 0,
+    });
+    if from + limit < found.stays.len() {
+        answer["next"] = json!((from + limit).to_string());
     }
-    Ok(Done::new(200, json!({ "session_id": session.id, "report": report })))
+    Ok(Done::new(200, answer))
 }
 
 /// Search with equality and `$in` on top-level members of the call object, enough to look calls up by id.

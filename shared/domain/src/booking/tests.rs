@@ -213,3 +213,26 @@ fn a_booking_survives_its_stored_form() {
         assert_eq!(serde_json::from_str::<Booking>(&text).unwrap(), original);
     }
 }
+
+/// How long the interviewer stayed, or waited, is not known yet.
+#[test]
+fn the_candidate_does_not_object_while_the_interviewer_may_be_in_the_call() {
+    let code = Some(CancelCode::DidNotTakePlace);
+    let object = |attendance: &Attendance| {
+        booking().cancel(Party::Interviewee, "nobody came".into(), code, attendance, at(61)).is_ok()
+    };
+    let mut attendance = seen(&[(Party::Interviewee, 2, 4), (Party::Interviewer, 0, 4)]);
+    assert!(object(&attendance), "together for two minutes, and both left");
+    for visit in &mut attendance.visits {
+        visit.left_at = None;
+    }
+    assert!(!object(&attendance), "both are there");
+    let session = crate::settlement::CallSession { session_id: "s".into(), started_at: None, ended_at: Some(at(4)) };
+    attendance.sessions.push(session);
+    assert!(object(&attendance), "it ended for both after two minutes");
+    attendance.sessions.clear();
+    let candidate = attendance.visits.remove(0);
+    assert!(!object(&attendance), "the interviewer waits");
+    attendance.visits = vec![candidate];
+    assert!(object(&attendance), "the candidate waits");
+}

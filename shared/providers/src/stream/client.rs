@@ -11,8 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::error::StreamError;
-use super::wire::{self, CallAnswer, RecordingsAnswer, TranscriptionsAnswer};
-use super::{CALL_TYPE, CallRole, CallState, CaptureMode, MediaFile, SERVER_USER_ID, token};
+use super::wire::{self, CallAnswer, RecordingsAnswer, StayWire, StaysAnswer, TranscriptionsAnswer};
+use super::{CALL_TYPE, CallRole, CallState, CaptureMode, MediaFile, Participant, SERVER_USER_ID, token};
 use crate::BoxFuture;
 use crate::download::{self, Download, DownloadError};
 use crate::http::{Answer, BaseUrl, DEFAULT_TIMEOUT, Http, Request};
@@ -20,6 +20,10 @@ use crate::secret::Secret;
 
 /// The language that is spoken in interviews; the speech facts are made for it.
 const TRANSCRIPTION_LANGUAGE: &str = "en";
+
+/// How many stays Stream is asked for at once, and how often at most.
+const PAGE: &str = "100";
+const PAGES_AT_MOST: usize = 10;
 
 /// A person as Stream shows them. `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl StreamClient {
                 entries.insert(user.id.to_string(), entry);
             }
             let body = json!({ "users": entries });
-            self.ask(Method::POST, &["users"], Some(&body)).await.map(drop)
+            self.ask(Method::POST, &["users"], &[], Some(&body)).await.map(drop)
         })
     }
 
@@ -186,6 +190,34 @@ impl StreamClient {
     /// Ends the call for all and for good. A call that has been ended is as asked for.
     pub fn end_call(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
         Box::pin(self.switch(call_id, &["mark_ended"], None, |state| state.ended))
+    }
+
+    /// Who was in a session of the call and when, whether it goes on or not, up to a thousand stays. Nobody where
+    /// Stream does not know the session.
+    pub fn list_participants<'a>(
+        &'a self,
+        call_id: BookingId,
+        session_id: &'a str,
+    ) -> BoxFuture<'a, Result<Vec<Participant>, StreamError>> {
+        Box::pin(async move {
+            let call = call_id.to_string();
+            let path = ["video", "call", CALL_TYPE, &call, "session", session_id, "participant_sessions"];
+            let (mut found, mut next) = (Vec::new(), None::<String>);
+            for _ in 0..PAGES_AT_MOST {
+                let query: Vec<(&str, &str)> =
+                    [("limit", PAGE)].into_iter().chain(next.as_deref().map(|next| ("next", next))).collect();
+                let answer = match self.ask(Method::GET, &path, &query, None).await {
+                    Err(StreamError::NotFound) => break,
+                    outcome => read::<StaysAnswer>(&outcome?)?,
+                };
+                found.extend(answer.participants_sessions.into_iter().filter_map(StayWire::into_participant));
+                next = answer.next.filter(|next| !next.is_empty());
+                if next.is_none() {
+                    break;
+                }
+            }
+            Ok(found)
+        })
     }
 
     /// All recordings of all sessions of the call, with fresh links.
@@ -283,19 +315,20 @@ impl StreamClient {
     ) -> Result<Answer, StreamError> {
         let call_id = call_id.to_string();
         let whole = [&["video", "call", CALL_TYPE, &call_id], path].concat();
-        self.ask(method, &whole, body).await
+        self.ask(method, &whole, &[], body).await
     }
 
     fn ask<'a>(
         &'a self,
         method: Method,
         path: &'a [&'a str],
+        query: &'a [(&'a str, &'a str)],
         body: Option<&'a Value>,
     ) -> BoxFuture<'a, Result<Answer, StreamError>> {
         Box::pin(async move {
             let whole = [&["api", "v2"], path].concat();
             let mut url = self.base.join(&whole).map_err(|_| StreamError::Unexpected)?;
-            url.query_pairs_mut().append_pair("api_key", &self.api_key);
+            url.query_pairs_mut().append_pair("api_key", &self.api_key).extend_pairs(query);
             let mut request = Request::new(method, url)
                 .secret_header("authorization", self.server_token.expose())
                 .header("stream-auth-type", "jwt")

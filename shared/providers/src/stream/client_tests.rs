@@ -136,6 +136,40 @@ async fn every_change_of_a_call_is_sent_as_documented() {
 }
 
 #[tokio::test]
+async fn who_was_in_a_session_is_read_page_by_page() {
+    let stay = |user: &str, connection: &str, left: Value| {
+        json!({ "user_id": user, "user_session_id": connection, "publisher_type": "webrtc", "roles": ["host"],
+            "joined_at": "2026-11-20T08:31:40Z", "left_at": left, "duration_in_seconds": 60 })
+    };
+    let page = |stays: &[Value], next: Option<&str>| {
+        json!({ "call_id": "b", "call_session_id": "s/1", "call_type": "default", "duration": 3,
+            "participants_sessions": stays, "next": next, "total_participant_duration": 60,
+            "total_participant_sessions": 3 })
+    };
+    let server = TestServer::start([
+        Reply::json(
+            200,
+            &page(
+                &[stay("user_1", "us-1", json!("2026-11-20T09:31:40Z")), stay("!anon", "us-2", json!(null))],
+                Some("b+/"),
+            ),
+        ),
+        Reply::json(200, &page(&[stay("user_2", "us-3", json!(null))], None)),
+    ]);
+    let found = client(&server).list_participants(call_id(), "s/1").await.unwrap();
+    let shown: Vec<_> =
+        found.iter().map(|p| (p.user_id.as_str(), p.joined_at.is_some(), p.left_at.is_some())).collect();
+    assert_eq!(shown, [("user_1", true, true), ("user_2", true, false)]);
+    let [first, second] = [0, 1].map(|n| server.request(n).target.clone());
+    let path = format!("/api/v2/video/call/default/{}/session/s%2F1/participant_sessions?", call_id());
+    assert!(first.starts_with(&path) && first.ends_with("limit=100"), "{first}");
+    assert!(second.starts_with(&path) && second.ends_with("limit=100&next=b%2B%2F"), "{second}");
+
+    let server = TestServer::start([Reply::json(404, &json!({ "code": 16, "message": "Can't find call session" }))]);
+    assert_eq!(client(&server).list_participants(call_id(), "s-9").await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_call_is_read_with_its_running_session() {
     let read = async |changes: Value| {
         let server = TestServer::start([Reply::json(200, &call_answer(changes))]);
@@ -161,8 +195,12 @@ async fn a_call_is_read_with_its_running_session() {
     assert_eq!(live.live_session.as_deref(), Some("s-1"));
     assert!(live.recording && live.transcribing && !live.ended);
     let started_at: Timestamp = "2026-11-20T08:31:40Z".parse().unwrap();
-    let participant =
-        Participant { user_id: "user_1".parse().unwrap(), user_session_id: "us-1".into(), joined_at: Some(started_at) };
+    let participant = Participant {
+        user_id: "user_1".parse().unwrap(),
+        user_session_id: "us-1".into(),
+        joined_at: Some(started_at),
+        left_at: None,
+    };
     let expected = SessionState {
         session_id: "s-1".into(),
         started_at: Some(started_at),

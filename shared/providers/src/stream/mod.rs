@@ -107,6 +107,8 @@ pub struct Participant {
     pub user_session_id: String,
     /// Since when.
     pub joined_at: Option<Timestamp>,
+    /// Until when; none while they are there.
+    pub left_at: Option<Timestamp>,
 }
 
 /// A recording or a transcript at Stream, which keeps it for two weeks. `Debug` hides the link.

@@ -56,6 +56,23 @@ struct UserWire {
     id: String,
 }
 
+/// One page of who was in a session.
+#[derive(Deserialize)]
+pub struct StaysAnswer {
+    #[serde(default)]
+    pub participants_sessions: Vec<StayWire>,
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub struct StayWire {
+    user_id: String,
+    user_session_id: String,
+    joined_at: Option<Instant>,
+    left_at: Option<Instant>,
+}
+
 #[derive(Deserialize)]
 pub struct RecordingsAnswer {
     pub recordings: Vec<FileWire>,
@@ -79,7 +96,21 @@ impl ParticipantWire {
     /// `None` for somebody who is not a user of ours, such as an anonymous viewer.
     pub fn into_participant(self) -> Option<Participant> {
         let joined_at = instant(self.joined_at);
-        Some(Participant { user_id: self.user.id.parse().ok()?, user_session_id: self.user_session_id, joined_at })
+        let user_id = self.user.id.parse().ok()?;
+        Some(Participant { user_id, user_session_id: self.user_session_id, joined_at, left_at: None })
+    }
+}
+
+impl StayWire {
+    /// `None` for somebody who is not a user of ours.
+    pub fn into_participant(self) -> Option<Participant> {
+        let (joined_at, left_at) = (instant(self.joined_at), instant(self.left_at));
+        Some(Participant {
+            user_id: self.user_id.parse().ok()?,
+            user_session_id: self.user_session_id,
+            joined_at,
+            left_at,
+        })
     }
 }
 
