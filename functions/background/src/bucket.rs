@@ -40,6 +40,7 @@ pub async fn put_stream(
     key: &str,
     content_type: &str,
 ) -> Result<u64, Trouble> {
+    let give_up_at = Instant::now() + COPY_LIMIT;
     let mut parts = Parts { download: client.download(link, limit_bytes).await?, kept: BytesMut::new(), total: 0 };
     let first = parts.next().await?;
     if first.len() < PART_BYTES {
@@ -52,7 +53,11 @@ pub async fn put_stream(
     let begun = begun.checksum_algorithm(ChecksumAlgorithm::Crc32);
     let upload = begun.send().await.map_err(unavailable)?.upload_id;
     let upload = upload.ok_or_else(|| Error::from(Fault("S3 named no upload".to_owned())))?;
-    let outcome = put_parts(app, bucket, key, &upload, first, &mut parts).await;
+    let copy = put_parts(app, bucket, key, &upload, first, &mut parts);
+    let outcome = match tokio::time::timeout_at(give_up_at, copy).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(too_long(parts.total)),
+    };
     if outcome.is_err() {
         let abort = app.s3().abort_multipart_upload().bucket(bucket).key(key).upload_id(&upload);
         // The bucket's lifecycle removes what is left of an upload that could not be aborted.
@@ -63,6 +68,11 @@ pub async fn put_stream(
     outcome.map(|()| parts.total)
 }
 
+fn too_long(bytes: u64) -> Trouble {
+    let why = format!("{bytes} bytes took too long to copy");
+    Error::from(Unavailable { what: "S3", why, retry_after_seconds: 60 }).into()
+}
+
 async fn put_parts(
     app: &App,
     bucket: &str,
@@ -71,15 +81,10 @@ async fn put_parts(
     first: Bytes,
     parts: &mut Parts,
 ) -> Result<(), Trouble> {
-    let give_up_at = Instant::now() + COPY_LIMIT;
     let mut done = Vec::new();
     let mut part = first;
     let mut number = 1;
     while !part.is_empty() {
-        if Instant::now() > give_up_at {
-            let why = format!("{} bytes took too long to copy", parts.total);
-            return Err(Error::from(Unavailable { what: "S3", why, retry_after_seconds: 60 }).into());
-        }
         let put = app.s3().upload_part().bucket(bucket).key(key).upload_id(upload).part_number(number);
         let put = put.checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(part));
         let answer = put.send().await.map_err(unavailable)?;

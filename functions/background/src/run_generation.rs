@@ -23,7 +23,7 @@ use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, keys};
 
-use crate::at_stream::outage_wait;
+use crate::at_stream::wait;
 use crate::bucket;
 use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
 use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
@@ -86,9 +86,8 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
             let wait = RIVAL_WAIT * delivery.receive_count.max(1);
             Err(Failure::retry_after(StoreError::Contended, wait))
         }
-        Err(Stop::Later(error, wait)) if !delivery.is_last() => {
-            let wait = wait.unwrap_or_else(|| outage_wait(delivery));
-            Err(Failure { error, retry_after: Some(wait) })
+        Err(Stop::Later(error, named)) if !delivery.is_last() => {
+            Err(Failure { error, retry_after: Some(wait(named, delivery)) })
         }
         Err(Stop::Later(error, _) | Stop::ForGood(error)) => {
             count(Metric::GenerationFailed, 1, app.now());

@@ -5,11 +5,13 @@ use domain::booking::{Booking, Sweep};
 use domain::ids::{BookingId, TransactionId};
 use jiff::{SignedDuration, Timestamp};
 use kit::error::{Error, chain};
+use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
 use store::booking::{attendance, due_in_hour, sweep_position, write_sweep_position};
 use store::settlement::{cancellation_keys, capture_keys, write_cancellation, write_capture};
 use store::{Tx, booking, keys};
+use tokio::sync::OnceCell;
 
 use crate::ask_stream::{Answered, ask_stream};
 
@@ -23,14 +25,18 @@ const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
 /// How many hours one run reads at most; the next goes on.
 const HOURS_AT_MOST: usize = 400;
-/// How many bookings one run looks at, at most, so that it ends in time even where Stream is slow.
+/// How many bookings one run deals with at most, so that it ends in time even where Stream is slow.
 const BOOKINGS_AT_MOST: usize = 40;
+/// How many bookings may fail besides, so that a few broken ones do not keep the others from their turn.
+const FAILURES_AT_MOST: usize = 200;
 
 /// What became of one due booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     /// Its row is gone: it was settled, or is due at another hour.
     Done,
+    /// Stream could not be asked, so it is due at another hour.
+    PutOff,
     /// Its row stays for the next sweep.
     Later,
     /// It is not ripe yet.
@@ -47,19 +53,21 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     let stored = sweep_position(&app.table).await?;
     let begun = stored.unwrap_or_else(|| hour_of(now - LOOKED_BACK));
     let (mut position, mut hour) = (begun, begun);
-    let (mut settled, mut left) = (0, 0);
+    let (mut settled, mut put_off, mut left) = (0, 0, 0);
+    let is_full = |looked: usize, left: usize| looked >= BOOKINGS_AT_MOST || left >= FAILURES_AT_MOST;
     for _ in 0..HOURS_AT_MOST {
-        if hour > now || settled + left >= BOOKINGS_AT_MOST {
+        if hour > now || is_full(settled + put_off, left) {
             break;
         }
         let mut rows_stay = false;
         for id in due_in_hour(&app.table, hour).await? {
-            if settled + left >= BOOKINGS_AT_MOST {
+            if is_full(settled + put_off, left) {
                 rows_stay = true;
                 break;
             }
             match settle_or_log(app, id, hour).await {
                 Outcome::Done => settled += 1,
+                Outcome::PutOff => put_off += 1,
                 Outcome::Later => {
                     left += 1;
                     rows_stay = true;
@@ -76,7 +84,8 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     if stored != Some(position) {
         write_sweep_position(&app.table, position).await?;
     }
-    Ok(json!({ "settled": settled, "left": left }))
+    count(Metric::SettlementsLeft, (put_off + left) as u64, now);
+    Ok(json!({ "settled": settled, "putOff": put_off, "left": left }))
 }
 
 fn hour_of(at: Timestamp) -> Timestamp {
@@ -85,20 +94,24 @@ fn hour_of(at: Timestamp) -> Timestamp {
 
 /// One booking's trouble must not keep the others from being settled.
 async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
-    match app.retry(|| settle(app, id, hour)).await {
+    let asked = OnceCell::new();
+    match app.retry(|| settle(app, id, hour, &asked)).await {
         Ok(outcome) => outcome,
         Err(error) => {
             let why = match &error {
                 Error::Refused(problem) => chain(problem.as_ref()),
                 Error::Replayed(_) => String::new(),
             };
-            tracing::warn!(booking.id = %id, error = why, "a due booking was not settled");
+            tracing::error!(booking.id = %id, error = why, "a due booking was not settled");
             Outcome::Later
         }
     }
 }
 
-async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Error> {
+/// What Stream said, asked once however often the settlement is contended.
+type Asked = OnceCell<Result<Answered, Error>>;
+
+async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Result<Outcome, Error> {
     let now = app.now();
     let before = booking::get(&app.table, id).await?;
     let Some((before, due_at)) = before.and_then(|b| b.due_at.map(|at| (b, at))).filter(|(_, at)| hour_of(*at) == hour)
@@ -112,7 +125,7 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
     if due_at > now {
         return Ok(Outcome::Early);
     }
-    let asked = ask_stream(app, &before).await;
+    let asked = asked.get_or_init(|| ask_stream(app, &before)).await;
     let facts = attendance(&app.table, id).await?;
     match before.sweep(&facts, now) {
         Sweep::Nothing => Ok(Outcome::Later),
@@ -121,7 +134,8 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
             Ok(_) => look_again(app, &before, until).await,
             Err(error) => {
                 tracing::warn!(booking.id = %id, ?error, "Stream could not be asked for what is missing");
-                look_again(app, &before, Some(now + STREAM_AWAITED)).await
+                look_again(app, &before, Some(now + STREAM_AWAITED)).await?;
+                Ok(Outcome::PutOff)
             }
         },
         Sweep::Capture(after, transfer) => {
@@ -140,7 +154,8 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp) -> Result<Outcome, Er
                 Ok(Answered::SomethingNew) => return look_again(app, &before, Some(now + HOUR)).await,
                 Err(error) => {
                     tracing::warn!(booking.id = %id, ?error, "Stream could not be asked, so nothing is released yet");
-                    return look_again(app, &before, Some(now + STREAM_AWAITED)).await;
+                    look_again(app, &before, Some(now + STREAM_AWAITED)).await?;
+                    return Ok(Outcome::PutOff);
                 }
             }
             let items = app.table.batch_get(&cancellation_keys(&before)?).await?;

@@ -81,7 +81,7 @@ async fn get_call(
     booking.check_door(now)?;
     let call: Call = items.get(&keys::call(id))?.unwrap_or_default();
 
-    let mut stream = app.stream().await?;
+    let mut stream = app.stream().await?.while_somebody_waits();
     if !call.created {
         stream = create(&app, stream, &booking).await?;
         // A booking that was cancelled meanwhile may have had its call ended before there was one.
@@ -130,7 +130,7 @@ async fn create(app: &App, stream: Stream, booking: &Booking) -> Result<Stream, 
     };
     let stream = match stream.client.upsert_users(&users).await {
         Err(StreamError::Unauthorized) => {
-            let reread = app.stream_reread().await?.ok_or(StreamError::Unauthorized)?;
+            let reread = app.stream_reread().await?.ok_or(StreamError::Unauthorized)?.while_somebody_waits();
             reread.client.upsert_users(&users).await?;
             reread
         }

@@ -57,8 +57,11 @@ async fn get_recording(
     if !own {
         return Err(not_found("booking"));
     }
+    // The bucket forgets files by itself; a link to one that is gone would help nobody.
+    let kept_for = app.config.media_retention_days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
+    let is_kept = |file: &StoredFile| kept_for.is_none_or(|kept_for| app.now() < file.end_time + kept_for);
     let mut items = Vec::new();
-    for file in files? {
+    for file in files?.into_iter().filter(is_kept) {
         if let Some(key) = &file.object_key {
             items.push(link(&app, key, &file).await?);
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::UserId;
 use crate::problem::{Checks, Kind, Problem, ValidationError};
-use crate::text::is_seen;
+use crate::text::{fits_a_line, is_seen};
 
 /// What a person does here. It lives on our own user item, never in the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -244,6 +244,22 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// What of it keeps the bounds of [`Identity::check`]: Clerk has others, and nobody is there to be refused.
+    fn within_bounds(self) -> Self {
+        let fits = |identity: &Self| identity.check().is_ok();
+        let name = self.name.map(|name| {
+            let seen: String = name.chars().filter(|c| fits_a_line(*c)).collect();
+            seen.trim().chars().take(100).collect::<String>().trim_end().to_owned()
+        });
+        Self {
+            name: name.filter(|name| fits(&Self { name: Some(name.clone()), ..Self::default() })),
+            email: self.email.filter(|email| fits(&Self { email: Some(email.clone()), ..Self::default() })),
+            image_url: self.image_url.filter(|url| fits(&Self { image_url: Some(url.clone()), ..Self::default() })),
+        }
+    }
+}
+
 impl User {
     /// A person we hear of for the first time.
     pub fn new(user_id: UserId, now: Timestamp) -> Self {
@@ -287,7 +303,7 @@ impl User {
         Ok(user)
     }
 
-    /// Takes Clerk's word where it is newer than what is stored. Nothing where it is old or the person is deleted.
+    /// Takes Clerk's word, brought into our bounds, where it is newer than what is stored. Nothing where it is old or the person is deleted.
     pub fn take_clerk_word(&self, identity: Identity, updated_at: Timestamp) -> Option<Self> {
         let is_old = self.clerk_updated_at.is_some_and(|known| known >= updated_at);
         if self.deleted_at.is_some() || is_old {
@@ -295,7 +311,7 @@ impl User {
         }
         let mut user = self.clone();
         (user.name, user.email, user.image_url) = (None, None, None);
-        user.take(identity);
+        user.take(identity.within_bounds());
         user.name = user.name.or_else(|| self.name.clone());
         user.clerk_updated_at = Some(updated_at);
         Some(user)
@@ -414,6 +430,26 @@ mod tests {
     }
     fn named(name: &str) -> Identity {
         Identity { name: Some(name.into()), ..Identity::default() }
+    }
+
+    #[test]
+    fn clerks_word_is_brought_into_our_bounds() {
+        let told = |name: &str, email: &str, image: &str| {
+            let identity = Identity {
+                name: Some(name.to_owned()),
+                email: Some(email.to_owned()),
+                image_url: Some(image.to_owned()),
+            };
+            let user = User::new("u".parse().unwrap(), at("2026-11-01T00:00:00Z"));
+            let user = user.take_clerk_word(identity, at("2026-11-02T00:00:00Z")).unwrap();
+            (user.name, user.email, user.image_url)
+        };
+        let some = |text: &str| Some(text.to_owned());
+        let image = "https://img.clerk.com/x";
+        assert_eq!(told("Ada", "ada@example.com", image), (some("Ada"), some("ada@example.com"), some(image)));
+        assert_eq!(told(" \u{202e}Ada\u{200b} L.\n", "x", "http://a.example"), (some("Ada L."), None, None));
+        assert_eq!(told("\u{200b} ", "", ""), (None, None, None));
+        assert_eq!(told(&"é".repeat(300), "", "").0.map(|name| name.chars().count()), Some(100));
     }
 
     #[test]

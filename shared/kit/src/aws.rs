@@ -31,14 +31,14 @@ fn trusting(roots: &[u8]) -> Result<SharedHttpClient, String> {
 }
 
 macro_rules! builder {
-    ($aws:expr, $sdk:ident) => {{
+    ($aws:expr, $sdk:ident, $attempt:expr) => {{
         let aws = $aws;
         let mut builder = $sdk::Config::builder()
             .behavior_version($sdk::config::BehaviorVersion::latest())
             .region($sdk::config::Region::new(aws.region.clone()))
             .credentials_provider(aws.credentials.clone())
             .http_client(aws.http.clone())
-            .timeout_config(timeouts());
+            .timeout_config(timeouts($attempt));
         if let Some(endpoint) = &aws.endpoint {
             builder = builder.endpoint_url(endpoint);
         }
@@ -46,12 +46,14 @@ macro_rules! builder {
     }};
 }
 
-/// No call to AWS of ours takes seconds; what hangs is cut and tried again by the SDK.
-fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .operation_attempt_timeout(Duration::from_secs(10))
-        .build()
+/// No call of ours but those that move files takes seconds. What hangs, on a connection that died while the function was
+/// frozen for one, is cut and tried again by the SDK, three times within the time of a request's function.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// A part of a file, or the end of an upload, which S3 may take its time for.
+const FILE_ATTEMPT: Duration = Duration::from_mins(1);
+
+fn timeouts(attempt: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(Duration::from_secs(2)).operation_attempt_timeout(attempt).build()
 }
 
 impl Aws {
@@ -87,22 +89,22 @@ impl Aws {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::from_conf(builder!(self, aws_sdk_dynamodb).build())
+        aws_sdk_dynamodb::Client::from_conf(builder!(self, aws_sdk_dynamodb, ATTEMPT).build())
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::from_conf(builder!(self, aws_sdk_sqs).build())
+        aws_sdk_sqs::Client::from_conf(builder!(self, aws_sdk_sqs, ATTEMPT).build())
     }
 
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::from_conf(builder!(self, aws_sdk_secretsmanager).build())
+        aws_sdk_secretsmanager::Client::from_conf(builder!(self, aws_sdk_secretsmanager, ATTEMPT).build())
     }
 
     /// S3. An emulator has no host name per bucket, so the bucket is in the path there.
     pub fn s3(&self) -> aws_sdk_s3::Client {
-        let builder = builder!(self, aws_sdk_s3).force_path_style(self.endpoint.is_some());
+        let builder = builder!(self, aws_sdk_s3, FILE_ATTEMPT).force_path_style(self.endpoint.is_some());
         aws_sdk_s3::Client::from_conf(builder.build())
     }
 }

@@ -1,5 +1,7 @@
 //! Provider clients, made from the configuration and the provider's secret when they are needed.
 
+use std::time::Duration;
+
 use providers::gemini::GeminiClient;
 use providers::stream::StreamClient;
 use providers::{BaseUrl, Secret};
@@ -18,6 +20,17 @@ pub struct Stream {
     pub api_key: String,
     /// What signs call tokens.
     pub api_secret: Secret,
+}
+
+/// The longest that a person's request waits for one answer of Stream: three of them fit into the function's time.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+impl Stream {
+    /// The same for a request that a person waits for.
+    #[must_use]
+    pub fn while_somebody_waits(self) -> Self {
+        Self { client: self.client.with_timeout(PATIENCE), ..self }
+    }
 }
 
 impl App {

@@ -65,6 +65,8 @@ pub struct Config {
     pub secrets_prefix: String,
     /// The media bucket, for functions that use it.
     pub media_bucket: Option<String>,
+    /// After how many days the bucket forgets a file, for functions that hand files out.
+    pub media_retention_days: Option<u32>,
     /// The queue that this worker is fed from.
     pub queue_url: Option<String>,
     /// Where the relay sends to: generation, effects, media.
@@ -123,6 +125,10 @@ impl Config {
             gemini_base_url: required("GEMINI_BASE_URL")?,
             secrets_prefix: required("SECRETS_PREFIX")?,
             media_bucket: optional("MEDIA_BUCKET"),
+            media_retention_days: optional("MEDIA_RETENTION_DAYS")
+                .map(|days| days.parse())
+                .transpose()
+                .map_err(|_| invalid("MEDIA_RETENTION_DAYS", "must be a whole number of days"))?,
             queue_url: optional("QUEUE_URL"),
             queue_urls,
         })

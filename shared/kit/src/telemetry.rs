@@ -43,6 +43,8 @@ pub enum Metric {
     OutboxRedriven,
     /// A balance that its statement lines do not bear out.
     LedgerDrift,
+    /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
+    SettlementsLeft,
 }
 
 impl Metric {
@@ -53,6 +55,7 @@ impl Metric {
             Self::ClaimDropped => "ClaimDropped",
             Self::OutboxRedriven => "OutboxRedriven",
             Self::LedgerDrift => "LedgerDrift",
+            Self::SettlementsLeft => "SettlementsLeft",
         }
     }
 }

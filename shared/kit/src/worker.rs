@@ -84,8 +84,13 @@ pub(crate) async fn run(app: &App, worker: Worker, event: Value) -> Result<Value
         let id = record.message_id.clone().unwrap_or_default();
         if let Err(failure) = one(app, worker, &record).await {
             let delay = failure.retry_after.unwrap_or_else(|| back_off(receives(&record))).min(LONGEST_DELAY);
-            tracing::warn!(message.id = id, retry.seconds = delay.as_secs(), error = %describe(&failure.error),
-                "message failed");
+            let (seconds, error) = (delay.as_secs(), describe(&failure.error));
+            // Once may be a provider's hiccup. What goes on is for an operator, and for a deployment to be taken back.
+            if receives(&record) == 1 {
+                tracing::warn!(message.id = id, retry.seconds = seconds, error, "message failed");
+            } else {
+                tracing::error!(message.id = id, retry.seconds = seconds, error, "message failed again");
+            }
             put_off(app, &record, delay).await;
             failed.push(json!({ "itemIdentifier": id }));
         }
@@ -115,7 +120,7 @@ async fn one(app: &App, worker: Worker, record: &SqsMessage) -> Result<(), Failu
 /// Lets a failed message come back after `delay`. Where that cannot be said, the queue's own time-out applies.
 async fn put_off(app: &App, record: &SqsMessage, delay: Duration) {
     let (Some(queue), Some(receipt)) = (&app.config.queue_url, &record.receipt_handle) else { return };
-    let seconds = i32::try_from(delay.as_secs()).unwrap_or(i32::MAX);
+    let seconds = i32::try_from(delay.as_secs() + u64::from(delay.subsec_nanos() > 0)).unwrap_or(i32::MAX);
     let change = app.sqs().change_message_visibility().queue_url(queue).receipt_handle(receipt);
     if let Err(error) = change.visibility_timeout(seconds).send().await {
         let error = aws_sdk_sqs::error::DisplayErrorContext(&error).to_string();

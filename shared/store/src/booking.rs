@@ -143,8 +143,10 @@ pub async fn coming(table: &Table, person: &UserId, now: Timestamp) -> Result<Ve
     Ok(found)
 }
 
-/// How many months without bookings one request looks through at most.
-const EMPTY_MONTHS_AT_MOST: usize = 24;
+/// How many months one request looks through at most.
+const MONTHS_AT_MOST: usize = 24;
+/// There are no bookings of before this year.
+const FIRST_YEAR: u16 = 2026;
 
 /// A place in the list of all bookings: a month, and the last booking that was seen in it.
 #[derive(Debug, Clone)]
@@ -176,7 +178,7 @@ impl MonthPlace {
 fn month_before(month: &str) -> Option<String> {
     let (year, number) = month.split_once('-')?;
     let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
-    let is_month = (1..=12).contains(&number) && (2000..=9999).contains(&year);
+    let is_month = (1..=12).contains(&number) && (FIRST_YEAR..=9999).contains(&year);
     let well_formed = is_month && month == format!("{year:04}-{number:02}");
     well_formed.then(|| match number {
         1 => format!("{:04}-12", year - 1),
@@ -188,7 +190,8 @@ fn month_before(month: &str) -> Option<String> {
 pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<Booking>, Option<String>), StoreError> {
     let mut place = from;
     let mut ids: Vec<BookingId> = Vec::new();
-    for _ in 0..EMPTY_MONTHS_AT_MOST {
+    let mut is_end = false;
+    for _ in 0..MONTHS_AT_MOST {
         let mut query = Query::partition(keys::bookings_of_month(&place.month)).newest_first();
         query = query.limit(limit - ids.len());
         if let Some(last) = place.last {
@@ -199,10 +202,10 @@ pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<B
         if page.next.is_some() {
             place.last = ids.last().copied();
         } else {
-            let Some(before) = month_before(&place.month) else { break };
-            place = MonthPlace { month: before, last: None };
+            place = MonthPlace { month: month_before(&place.month).unwrap_or_default(), last: None };
+            is_end = month_before(&place.month).is_none();
         }
-        if ids.len() >= limit {
+        if is_end || ids.len() >= limit {
             break;
         }
     }
@@ -212,7 +215,7 @@ pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<B
     for key in &wanted {
         bookings.extend(items.get::<Booking>(key)?);
     }
-    let next = (ids.len() >= limit).then(|| place.cursor());
+    let next = (!is_end).then(|| place.cursor());
     Ok((bookings, next))
 }
 

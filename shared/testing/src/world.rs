@@ -93,6 +93,7 @@ impl World {
                 "GEMINI_BASE_URL" => return Some(options.gemini_base_url.clone()),
                 "SECRETS_PREFIX" => "greenroom-test",
                 "MEDIA_BUCKET" => "media-test",
+                "MEDIA_RETENTION_DAYS" => "90",
                 _ => return None,
             };
             Some(value.to_owned())

@@ -38,10 +38,10 @@ async fn a_held_session_is_paid_an_hour_after_its_end_and_once() {
     was_there(&stage, Party::Interviewer, 0, 50).await;
     sweep_at(&stage, 119).await;
     assert_eq!(reason(&stage).await, None);
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "left": 0 }));
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0 }));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
     for minute in [121, 180, 2000] {
-        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "left": 0 }));
+        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "putOff": 0, "left": 0 }));
     }
     assert_eq!(stage.balances("cara").await, (100 - PRICE, 0, 0));
     assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));

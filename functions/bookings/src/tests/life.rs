@@ -1,5 +1,9 @@
 //! What happens to a booking after it was made.
 
+use jiff::SignedDuration;
+use store::Tx;
+use store::media::{MediaKind, StoredFile};
+
 use super::*;
 
 async fn post(world: &World, user: &str, id: BookingId, action: &str, body: Value) -> Answer {
@@ -126,6 +130,28 @@ async fn a_review_counts_once_and_only_after_completion() {
     post(&world, "cara", id, "review", json!({ "rating": 1 })).await.refused(409, "already_reviewed");
     let card = store::directory::get(&world.app.table, &"ivy".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!((card.profile.rating(), card.profile.review_count), (Some(4.0), 1));
+}
+
+#[tokio::test]
+async fn a_recording_is_offered_for_as_long_as_the_bucket_keeps_it() {
+    let world = world().await;
+    let id = booked(&world).await;
+    let file = StoredFile {
+        session_id: "s".to_owned(),
+        filename: "r.mp4".to_owned(),
+        object_key: Some("recordings/r.mp4".to_owned()),
+        start_time: world.app.now(),
+        end_time: world.app.now() + SignedDuration::from_hours(1),
+        bytes: 9,
+    };
+    let mut tx = Tx::new();
+    store::media::write(&mut tx, id, MediaKind::Recording, &file).unwrap();
+    tx.commit(&world.app.table).await.unwrap();
+    for (days, offered) in [(0, 1), (90, 1), (1, 0)] {
+        world.app.clock.advance(SignedDuration::from_hours(24 * days));
+        let answer = world.call("cara", "GET", &format!("/api/bookings/{id}/recording"), Value::Null).await;
+        assert_eq!(answer.expect(200)["items"].as_array().unwrap().len(), offered, "{days} days later");
+    }
 }
 
 #[tokio::test]
