@@ -102,7 +102,11 @@ async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
                 Error::Refused(problem) => chain(problem.as_ref()),
                 Error::Replayed(_) => String::new(),
             };
-            tracing::error!(booking.id = %id, error = why, "a due booking was not settled");
+            if error.is_internal() {
+                tracing::error!(booking.id = %id, error = why, "a due booking was not settled");
+            } else {
+                tracing::warn!(booking.id = %id, error = why, "a due booking was not settled");
+            }
             Outcome::Later
         }
     }

@@ -32,6 +32,11 @@ impl fmt::Debug for Error {
 }
 
 impl Error {
+    /// Whether it is a fault of ours, and no refusal.
+    pub fn is_internal(&self) -> bool {
+        matches!(self, Self::Refused(problem) if problem.kind() == Kind::Internal)
+    }
+
     /// Whether a rival was faster, so that reading again and deciding again makes sense.
     pub fn is_contended(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.is_contended())

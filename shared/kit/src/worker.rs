@@ -85,11 +85,12 @@ pub(crate) async fn run(app: &App, worker: Worker, event: Value) -> Result<Value
         if let Err(failure) = one(app, worker, &record).await {
             let delay = failure.retry_after.unwrap_or_else(|| back_off(receives(&record))).min(LONGEST_DELAY);
             let (seconds, error) = (delay.as_secs(), describe(&failure.error));
-            // Once may be a provider's hiccup. What goes on is for an operator, and for a deployment to be taken back.
-            if receives(&record) == 1 {
-                tracing::warn!(message.id = id, retry.seconds = seconds, error, "message failed");
+            // An operator is called, and a deployment taken back, for errors: faults of ours, and what is given up. A
+            // provider's outage, or a rival, is neither yet.
+            if failure.error.is_internal() || receives(&record) >= MAX_RECEIVES {
+                tracing::error!(message.id = id, retry.seconds = seconds, error, "message failed");
             } else {
-                tracing::error!(message.id = id, retry.seconds = seconds, error, "message failed again");
+                tracing::warn!(message.id = id, retry.seconds = seconds, error, "message failed");
             }
             put_off(app, &record, delay).await;
             failed.push(json!({ "itemIdentifier": id }));
