@@ -1,18 +1,15 @@
 //! Whether an interviewer offers a time, and the calendars of both parties at that time: what booking and moving a session
 //! have in common.
 
-use domain::availability::{bookable_until, find_slot};
+use domain::availability::{LONGEST_SESSION, bookable_until, find_slot};
 use domain::booking::BookingError;
 use domain::calendar::{DayCalendar, QuarterHours, UtcDay, quarter_hours};
 use domain::ids::UserId;
 use domain::problem::ValidationError;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use kit::error::{Error, not_found};
 use store::user::Bookable;
 use store::{Items, Key, StoreError, Tx, availability, calendar, keys};
-
-/// No session is longer; a session touches the days of this span at most.
-const LONGEST_SESSION: SignedDuration = SignedDuration::from_mins(90);
 
 /// What must be read before a time can be judged.
 pub fn read_keys(candidate: &UserId, interviewer: &UserId, start: Timestamp) -> Vec<Key> {

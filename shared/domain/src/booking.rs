@@ -21,8 +21,6 @@ pub const WORD_AWAITED: SignedDuration = SignedDuration::from_hours(24);
 pub const RESCHEDULE_UNTIL: SignedDuration = SignedDuration::from_hours(2);
 /// How often a session can be moved.
 pub const RESCHEDULES_AT_MOST: u32 = 2;
-/// Bookings start at most this long ahead.
-pub const BOOKABLE_AHEAD: SignedDuration = SignedDuration::from_hours(180 * 24);
 
 /// The two sides of a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]

@@ -1,13 +1,14 @@
 //! Bookings and what belongs to them: call, attendance, feedback, review.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::availability::LONGEST_SESSION;
 use domain::booking::{Booking, Party};
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, UserId};
 use domain::ledger::utc_month;
 use domain::problem::ValidationError;
 use domain::settlement::{Attendance, CallSession, Visit};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -71,9 +72,6 @@ pub enum Scope {
     /// Those that have ended, latest first.
     Past,
 }
-
-/// No session is longer than this.
-const LONGEST_SESSION: SignedDuration = SignedDuration::from_mins(90);
 
 /// One page of a person's bookings by start, and the cursor of the next.
 pub async fn of_person(

@@ -24,6 +24,9 @@ pub use tiling::{Slot, SlotTime, bookable_until, find_slot, slots};
 
 /// The lengths a session can have, in minutes.
 pub const SESSION_MINUTES: [u32; 4] = [30, 45, 60, 90];
+/// The longest of them.
+pub const LONGEST_SESSION: jiff::SignedDuration =
+    jiff::SignedDuration::from_mins(SESSION_MINUTES[SESSION_MINUTES.len() - 1] as i64);
 /// How many rules one interviewer can have.
 pub const MAX_RULES: usize = 60;
 /// How many days ahead of now a booking can start.

@@ -16,11 +16,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::notation::{LocalTime, Weekday};
-use super::{AvailabilityRule, MAX_DAYS_AHEAD, RuleKind, SESSION_MINUTES, WeeklyWindow};
+use super::{AvailabilityRule, LONGEST_SESSION, MAX_DAYS_AHEAD, RuleKind, SESSION_MINUTES, WeeklyWindow};
 use crate::calendar::{QuarterHours, UtcDay, quarter_hours};
 use crate::money::session_price;
-
-const LONGEST: SignedDuration = SignedDuration::from_mins(SESSION_MINUTES[SESSION_MINUTES.len() - 1] as i64);
 
 /// The time of a slot, before anything is said about who has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,7 +81,7 @@ pub fn slots(
         return Vec::new();
     }
     // The slots around the range decide with those in it which slot yields.
-    let around = first..last.saturating_add(LONGEST).unwrap_or(last);
+    let around = first..last.saturating_add(LONGEST_SESSION).unwrap_or(last);
     let mut tiles: Vec<(SlotTime, usize)> = Vec::new();
     for (index, rule) in rules.iter().enumerate() {
         tiles.extend(rule.tiles_touching(&around).into_iter().map(|tile| (tile, index)));
@@ -118,7 +116,7 @@ fn yields(tiles: &[(SlotTime, usize)], position: usize, rule: usize) -> bool {
     let before = tiles[..position]
         .iter()
         .rev()
-        .take_while(|(other, _)| tile.start_time.duration_since(other.start_time) < LONGEST);
+        .take_while(|(other, _)| tile.start_time.duration_since(other.start_time) < LONGEST_SESSION);
     let after = tiles[position + 1..].iter().take_while(|(other, _)| other.start_time < tile.end_time);
     before.chain(after).any(|(other, index)| *index < rule && other.overlaps(tile))
 }
