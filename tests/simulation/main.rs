@@ -201,6 +201,11 @@ fn seed_1000040_a_transcript_is_kept_where_the_last_consent_comes_while_it_is_ju
 }
 
 #[test]
+fn seed_10159_who_is_gone_is_not_answered_as_before_whatever_is_lost() {
+    in_a_new_world(async |mut run| run.repeat_after_the_account_is_gone().await.unwrap());
+}
+
+#[test]
 fn a_request_repeated_under_its_key_until_it_is_answered_is_done_once() {
     in_a_new_world(async |mut run| run.persist().await.unwrap());
 }

@@ -128,6 +128,25 @@ impl Run {
         audit(&self.stage, &self.model).await
     }
 
+    /// Distilled from seed 10159: an account is gone, and a request of before is repeated under its key while the table's
+    /// answers are lost. Nobody is answered before it is known who asks.
+    pub async fn repeat_after_the_account_is_gone(&mut self) -> Check {
+        self.open().await?;
+        let (who, interviewer) = ("cara0".to_owned(), "ivy0".to_owned());
+        let start = self.stage.now().div_euclid(HOUR) * HOUR + 5 * HOUR;
+        let body = json!({ "interviewerId": interviewer, "startTime": instant(start) });
+        let ask = Ask::Book { interviewer, start, shown_price: None };
+        let book = request(&who, "/api/bookings", &body, Some("again"), ask);
+        self.step(&book, Weather::Fair).await?;
+        let body = json!({ "type": "user.deleted", "object": "event", "n": 1,
+            "data": { "id": who, "object": "user", "deleted": true } });
+        self.step(&Step::Delete { person: who, body: body.to_string() }, Weather::Fair).await?;
+        for times in 1..6 {
+            self.step(&book, Weather::Lost { times }).await?;
+        }
+        audit(&self.stage, &self.model).await
+    }
+
     /// A candidate books a session that begins after so many seconds, or a little later.
     async fn one_booking(&mut self, after: i64) -> Result<(String, String), String> {
         self.open().await?;

@@ -107,7 +107,10 @@ impl<C: Caller, B> Write<C, B> {
         let outcome = app.retry(attempt).await;
         match (outcome, &self.idempotency) {
             (Err(refusal), Some((_, request))) if refusal.can_come_from_a_twin() => {
-                let items = app.table.batch_get(std::slice::from_ref(request.key())).await?;
+                let profile = keys::profile(self.user_id());
+                let items = app.table.batch_get(&[profile.clone(), request.key().clone()]).await?;
+                // What stood in the way may have come before anybody asked who this is.
+                C::admit(&self.session, effective(items.get(&profile)?, &app.config))?;
                 Err(request.answer(&items, app.now())??.map_or(refusal, Error::Replayed))
             }
             (outcome, _) => outcome,
