@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use testing::{Meter, Reading, World};
-use tests::story::{self, Story};
+use tests::story::{self, Step, Story};
 
 async fn metered() -> (World, Meter) {
     let (world, meter) = World::metered(&tests::all_routes()).await;
@@ -34,12 +34,62 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
     assert!(readings[1].units <= 40.0, "{readings:?}");
 }
 
+/// The most that any run of a function asks of the table: calls in a row, read units, write units. Where one of them changes,
+/// `cargo xtask bench --readme` says so to the reader too.
+const COSTS: &str = "\
+adjust_credits       2   6  8
+cancel_booking       3   8 25
+clerk_webhook        2   3  4
+complete_booking     2   5  8
+create_availability  2   4  8
+create_booking       2   8 31
+decide_verification  2   5 15
+delete_availability  2   4  6
+docs_page            0   0  0
+get_booking          2   2  0
+get_call             2   3  0
+get_feedback         2   3  0
+get_interviewer      2   2  0
+get_me               1   1  0
+get_recording        2   3  0
+get_user             2   4  0
+get_wallet           2   3  0
+give_consent         2   5 11
+health               0   0  0
+list_all_bookings    3   7  0
+list_appointments    2 1.5  0
+list_availability    2   2  0
+list_interviewers    2   2  0
+list_slots           2   4  0
+list_transactions    2   2  0
+list_verifications   3 2.5  0
+onboard              2   5  8
+openapi_document     0   0  0
+relay_outbox         1   0  2
+reschedule_booking   3   8 23
+review_booking       3   5 18
+run_effects          5   5  2
+run_generation       6  10 26
+run_media            5   5  7
+stream_webhook       2   4  7
+submit_verification  2   3  9
+suggest_questions    2   4  2
+sync_user            2   3  4
+update_me            2   3  6
+";
+
 /// `cargo xtask bench` asks the same of 100 000 bookings.
 #[tokio::test]
 async fn every_function_keeps_its_budget_and_costs_the_same_beside_few_and_beside_many_bookings() {
     let (few, many) = (Story::beside(10).await, Story::beside(2_000).await);
     let missed = story::missed(&few, &many);
     assert!(missed.is_empty(), "{}", missed.join("\n"));
+    let line = |(function, steps): (&str, Vec<&Step>)| {
+        let most = story::most(&steps);
+        format!("{function:<20} {} {:>3} {:>2}", most.calls_in_a_row, most.reads, most.writes)
+    };
+    let costs: Vec<String> = few.by_function().into_iter().map(line).collect();
+    assert!(COSTS.lines().eq(&costs), "the costs are now\n{}", costs.join("\n"));
 }
 
 #[tokio::test]

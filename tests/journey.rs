@@ -140,7 +140,7 @@ async fn a_cancelled_session_frees_the_slot_and_ends_the_call() {
 }
 
 #[tokio::test]
-async fn of_64_candidates_one_gets_the_slot_over_http() {
+async fn of_64_requests_of_16_candidates_one_gets_the_slot_over_http() {
     let stack = Stack::get();
     let ivy = stack.interviewer("wanted").await;
     let mut candidates = Vec::new();
@@ -159,7 +159,7 @@ async fn of_64_candidates_one_gets_the_slot_over_http() {
     }
     let answers = attempts.join_all().await;
     let won = answers.iter().filter(|(status, _)| *status == 201).count();
-    // The winner's own further attempts meet their own session; everybody else's meet a taken slot.
+    // A slot that is taken is told before a session of one's own, so the winner's further requests are refused like everybody's.
     let lost = answers.iter().filter(|(status, code)| *status == 409 && code == "slot_unavailable").count();
     assert_eq!((won, lost), (1, 63), "{answers:?}");
 }
@@ -201,6 +201,10 @@ async fn the_browser_of_an_allowed_origin_may_call_and_no_other() {
     };
     let foreign = preflight("https://evil.example").await;
     assert!(foreign.headers.get("access-control-allow-origin").is_none(), "{foreign:?}");
+    // The web application in development, which `cargo xtask up` allows.
+    let own = "http://localhost:3000";
+    let allowed = preflight(own).await;
+    assert!(allowed.headers.get("access-control-allow-origin").is_some_and(|origin| origin == own), "{allowed:?}");
 }
 
 #[tokio::test]

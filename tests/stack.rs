@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use store::{Items, Key, Table};
 
 /// How long anything may take to become true before a test fails.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -58,6 +59,16 @@ impl Stack {
 
     pub fn ready(&self, name: &str) -> &str {
         self.ready[name].as_str().unwrap()
+    }
+
+    /// The deployed table.
+    pub fn table(&self) -> Table {
+        Table::new(kit::aws::Aws::at(self.ready("awsEndpoint")).dynamodb(), self.ready("tableName"))
+    }
+
+    /// What is stored under a key of the deployed table.
+    pub async fn stored(&self, key: &Key) -> Items {
+        self.table().batch_get(std::slice::from_ref(key)).await.unwrap()
     }
 
     pub fn simulator(&self, provider: &str, path: &str) -> String {

@@ -1,6 +1,9 @@
 //! Webhooks on the deployed stack: repeats, reordering, forgery.
 
+use domain::feedback::FeedbackRecord;
 use serde_json::{Value, json};
+use store::booking::Call;
+use store::keys;
 
 use crate::stack::{Stack, hour};
 
@@ -50,9 +53,8 @@ async fn every_event_ten_times_in_any_order_makes_one_feedback_one_payment_and_o
     stack.play(&id, json!({ "inline": transcript(&phrase), "start": hour(61) })).await;
     stack
         .wait("the second transcript", || async {
-            let view =
-                stack.call(&cara, "GET", &format!("/api/bookings/{id}/recording"), Value::Null).await.expect(200);
-            (view["items"].as_array().unwrap().len() == 2).then_some(())
+            let files = stack.stored_files(&id).await;
+            (files.iter().filter(|(key, _)| key.starts_with("transcripts/")).count() == 2).then_some(())
         })
         .await;
     assert_eq!(before, 1, "one model call for ten deliveries of each event");
@@ -80,6 +82,9 @@ async fn a_forged_or_unsigned_webhook_changes_nothing() {
     let unsigned = stack.request("POST", &stack.api("/api/webhooks/clerk")).body("{}");
     assert_eq!(stack.send(unsigned).await.code(), "invalid_signature");
     assert_eq!(stack.booking(&cara, &id).await["status"], "SCHEDULED");
+    let key = keys::call(id.parse().unwrap());
+    let call: Call = stack.stored(&key).await.get(&key).unwrap().expect("a stored call");
+    assert_eq!(call.ended_at, None, "the forged event was believed: {call:?}");
 }
 
 #[tokio::test]
@@ -87,6 +92,10 @@ async fn silence_is_not_scored_and_costs_no_model_call() {
     let stack = Stack::get();
     let (cara, ivy, id) = ready_session(&stack, "silent", 80).await;
     stack.play(&id, json!({ "transcript": "silence-10min" })).await;
+    let key = keys::feedback(id.parse().unwrap());
+    let stored = || async { stack.stored(&key).await.get::<FeedbackRecord>(&key).unwrap() };
+    let record = stack.wait("the stored feedback", stored).await;
+    assert_eq!(record.generations, 0, "{record:?}");
     // Thin feedback is final only when no further session can follow, so it is not shown before the door has closed.
     let answer = stack.call(&cara, "GET", &format!("/api/bookings/{id}/feedback"), Value::Null).await;
     assert_eq!(answer.code(), "feedback_not_ready");

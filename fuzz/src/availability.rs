@@ -24,18 +24,19 @@ const FIELDS: [&str; 10] = [
     "exceptions",
 ];
 
-/// Holds the check and what follows from it to their properties. The input is a body of `POST /api/availability`.
-pub fn hold(input: &[u8]) {
+/// Holds the check and what follows from it to their properties. The input is a body of `POST /api/availability`. Says whether
+/// it is a rule that offers something.
+pub fn hold(input: &[u8]) -> bool {
     let now: Timestamp = "2026-11-20T10:07:00Z".parse().unwrap();
     hold_range(input, now);
-    let Ok(request) = serde_json::from_slice::<NewAvailability>(input) else { return };
+    let Ok(request) = serde_json::from_slice::<NewAvailability>(input) else { return false };
     let id = |n: u128| AvailabilityId::new(Ulid::from_parts(1_795_167_000_000, n));
     let rule = match request.clone().check(id(1), now) {
         Ok(rule) => rule,
         Err(refused) => {
             assert!(!refused.0.is_empty());
             assert!(refused.0.iter().all(|error| FIELDS.contains(&error.field.as_str())), "{refused}");
-            return;
+            return false;
         }
     };
     hold_rule(&rule, now);
@@ -48,6 +49,7 @@ pub fn hold(input: &[u8]) {
     let again = availability.add(request.check(id(2), now).unwrap(), now);
     // A window without an open day meets nothing, not even itself.
     assert!(again == Err(AvailabilityError::Overlap(id(1))) || (again.is_ok() && !open), "{again:?}");
+    open
 }
 
 fn hold_rule(rule: &AvailabilityRule, now: Timestamp) {

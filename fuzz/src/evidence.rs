@@ -5,8 +5,8 @@ use domain::text;
 use domain::transcript::{Speaker, Transcript, Utterance};
 
 /// Holds the matcher to its properties. The input's first line is a quote; each other line was said, by the candidate and
-/// the interviewer in turn.
-pub fn hold(input: &[u8]) {
+/// the interviewer in turn. Says whether the quote is found.
+pub fn hold(input: &[u8]) -> bool {
     let input = String::from_utf8_lossy(input);
     let mut lines = input.split('\n');
     let quote = lines.next().unwrap_or_default();
@@ -18,6 +18,7 @@ pub fn hold(input: &[u8]) {
     });
     let transcript = Transcript { utterances: utterances.collect(), ..Transcript::default() };
 
+    let mut is_found = false;
     for speaker in [Speaker::Interviewee, Speaker::Interviewer] {
         let Some(found) = find_quote(&transcript, speaker, quote) else { continue };
         let place = transcript.of(speaker).find(|utterance| utterance.start_ms == found.start_ms).unwrap();
@@ -26,6 +27,7 @@ pub fn hold(input: &[u8]) {
         assert!(text::word_count(&found.text) >= MIN_QUOTE_WORDS, "{}", found.text);
         let again = find_quote(&transcript, speaker, &found.text).unwrap();
         assert_eq!(again, found, "what is stored is not found again");
+        is_found = true;
     }
 
     let index = EvidenceIndex::new(&transcript);
@@ -44,4 +46,5 @@ pub fn hold(input: &[u8]) {
             }
         }
     }
+    is_found
 }

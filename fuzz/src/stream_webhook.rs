@@ -24,13 +24,14 @@ fn packed(body: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Holds unpacking, the verifier and the parser to their properties over one delivery.
-pub fn hold(input: &[u8]) {
+/// Holds unpacking, the verifier and the parser to their properties over one delivery. Says whether it is signed and of a
+/// call.
+pub fn hold(input: &[u8]) -> bool {
     let (headers, raw) = delivery::read(input);
     let secrets = SECRETS.map(Secret::new);
     let Ok(body) = decode(raw) else {
         assert!(raw.starts_with(&[0x1f, 0x8b]) || raw.len() > MAX_BODY_BYTES);
-        return;
+        return false;
     };
     assert!(body.len() <= MAX_BODY_BYTES);
     let claimed = headers.get("x-signature").map(|value| value.as_bytes().to_ascii_lowercase());
@@ -61,9 +62,10 @@ pub fn hold(input: &[u8]) {
         }
     }
 
-    match parse(&body) {
+    let event = parse(&body);
+    match &event {
         Ok(StreamEvent::Call(event)) => {
-            let call = event.call;
+            let call = &event.call;
             assert!(!call.call_type.is_empty() && !call.call_id.is_empty() && !call.call_type.contains(':'));
         }
         Ok(StreamEvent::Unknown { .. }) => {}
@@ -72,4 +74,5 @@ pub fn hold(input: &[u8]) {
             assert!(text.len() < 100 && text.is_ascii(), "{text}");
         }
     }
+    is_signed && matches!(event, Ok(StreamEvent::Call(_)))
 }

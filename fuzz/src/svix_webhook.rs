@@ -6,7 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use providers::Secret;
-use providers::clerk::webhook::{SignatureError, parse, verify};
+use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
 
 use crate::delivery;
 
@@ -36,8 +36,8 @@ fn is_signed(headers: &HeaderMap, body: &[u8]) -> bool {
     fresh && signatures.split_whitespace().any(|signature| valid.iter().any(|valid| valid == signature))
 }
 
-/// Holds the verifier and the parser to their properties over one delivery.
-pub fn hold(input: &[u8]) {
+/// Holds the verifier and the parser to their properties over one delivery. Says whether it is signed and of a person.
+pub fn hold(input: &[u8]) -> bool {
     let (headers, body) = delivery::read(input);
     let now = Timestamp::from_second(NOW).unwrap();
     let secrets = secrets();
@@ -68,8 +68,11 @@ pub fn hold(input: &[u8]) {
     assert_eq!(verify(&secrets, &genuine, body, late), Err(SignatureError::TooOld));
 
     // Errors go to the log, and nothing that was sent may go with them.
-    if let Err(error) = parse(body) {
+    let event = parse(body);
+    if let Err(error) = &event {
         let text = error.to_string();
         assert!(text.len() < 100 && text.is_ascii(), "{text}");
     }
+    let is_of_a_person = matches!(event, Ok(ClerkEvent::UserUpserted { .. } | ClerkEvent::UserDeleted { .. }));
+    verdict.is_ok() && is_of_a_person
 }

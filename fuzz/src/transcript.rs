@@ -10,8 +10,8 @@ use jiff::Timestamp;
 const SEPARATOR: u8 = 0x1E;
 
 /// Holds everything between a file and the prompt to its properties. The input is one file, or several with a record
-/// separator between them.
-pub fn hold(input: &[u8]) {
+/// separator between them. Says whether one of the two said something.
+pub fn hold(input: &[u8]) -> bool {
     let user = |id: &str| id.parse::<UserId>().unwrap();
     let (candidate, interviewer) = (user("user_FAKEcandidate"), user("user_FAKEinterviewer"));
     let mut sessions = Vec::new();
@@ -41,6 +41,7 @@ pub fn hold(input: &[u8]) {
     assert_eq!(merged.thinness().is_some(), merged.is_thin());
     let facts = SpeechFacts::measure(&merged, &FillerList::ENGLISH);
     assert!((0.0..=1.0).contains(&facts.candidate_talk_ratio) && facts.words_per_minute.is_finite(), "{facts:?}");
+    !merged.utterances.is_empty()
 }
 
 /// Every utterance is one line between the two of the fence, says who spoke, and has all its words.

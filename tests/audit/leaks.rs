@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{canaries, seen, template};
 
@@ -70,6 +70,21 @@ fn spoken() -> BTreeSet<String> {
 fn found<'a>(text: &str, forbidden: &'a [(&'static str, String)]) -> Vec<&'a (&'static str, String)> {
     let plain = text.replace("\\\"", "\"");
     forbidden.iter().filter(|(_, secret)| text.contains(secret) || plain.contains(secret)).collect()
+}
+
+/// So that silence means something: everything that is said in the transcripts or planted is found, as it is and in JSON.
+#[test]
+fn what_must_appear_nowhere_is_found_where_it_does() {
+    let planted = canaries::ALL.iter().map(|canary| ("a canary", (*canary).to_owned()));
+    let forbidden: Vec<_> = planted.chain(spoken().into_iter().map(|line| ("something said", line))).collect();
+    for (what, secret) in &forbidden {
+        let entry = json!({ "level": "INFO", "fields": { "message": format!("somebody said {secret}!") } });
+        for text in [format!("somebody said {secret}!"), entry.to_string()] {
+            let names_it = found(&text, &forbidden).iter().any(|(_, found)| found == secret);
+            assert!(names_it, "{what} is not found in {text}");
+        }
+    }
+    assert_eq!(found("somebody said nothing", &forbidden), Vec::<&(&str, String)>::new());
 }
 
 fn assert_clean(where_: &str, entries: &[Value], text_of: impl Fn(&Value) -> String) {

@@ -1,6 +1,6 @@
 //! What every function asks of the table, beside few bookings and beside many.
 
-use tests::story::{BOOKING_READ_UNITS, BOOKING_WRITE_UNITS, Step, Story, missed};
+use tests::story::{BOOKING_READ_UNITS, BOOKING_WRITE_UNITS, Step, Story, missed, most};
 
 use crate::cost;
 use crate::table::Table;
@@ -20,7 +20,12 @@ pub async fn measure(many: usize, table: &mut Table) {
     let book = |story: &std::collections::BTreeMap<&str, Vec<&Step>>| most(&story["create_booking"]);
     let (one, other) = (book(&few), book(&crowded));
     let what = format!("`POST /api/bookings`: calls to the table in a row, {beside}");
-    table.count(&what, format!("{} / {}", one.row, other.row), "≤ 2", one.row.max(other.row) <= 2);
+    table.count(
+        &what,
+        format!("{} / {}", one.calls_in_a_row, other.calls_in_a_row),
+        "≤ 2",
+        one.calls_in_a_row.max(other.calls_in_a_row) <= 2,
+    );
     let what = format!("`POST /api/bookings`: read units, {beside}");
     let kept = one.reads.max(other.reads) <= BOOKING_READ_UNITS;
     table.count(&what, format!("{} / {}", one.reads, other.reads), "≤ 12, and the same", kept);
@@ -29,7 +34,7 @@ pub async fn measure(many: usize, table: &mut Table) {
     table.count(&what, format!("{} / {}", one.writes, other.writes), "≤ 40, and the same", kept);
 
     let things = few.iter().filter(|(name, _)| name.starts_with("get_"));
-    let things: Vec<String> = things.map(|(name, steps)| format!("`{name}` {}", most(steps).row)).collect();
+    let things: Vec<String> = things.map(|(name, steps)| format!("`{name}` {}", most(steps).calls_in_a_row)).collect();
     table.beside("reading one thing: calls in a row, the caller's included", things.join(", "), "≤ 2");
 
     let same =
@@ -39,31 +44,18 @@ pub async fn measure(many: usize, table: &mut Table) {
         "functions whose calls and units are the same {beside} (all but the three schedules and `unknown_address`)"
     );
     table.count(&what, format!("{same} of {all}"), "all", same == all);
-    let mut by_row = std::collections::BTreeMap::<usize, Vec<String>>::new();
+    let mut by_calls = std::collections::BTreeMap::<usize, Vec<String>>::new();
     for (name, steps) in &few {
         let most = most(steps);
-        by_row.entry(most.row).or_default().push(format!("`{name}` {}/{}", most.reads, most.writes));
+        by_calls.entry(most.calls_in_a_row).or_default().push(format!("`{name}` {}/{}", most.reads, most.writes));
     }
-    for (row, functions) in by_row {
-        table
-            .row(&format!("{row} calls to the table in a row at most; read/write units at most"), functions.join(", "));
+    for (calls, functions) in by_calls {
+        table.row(
+            &format!("{calls} calls to the table in a row at most; read/write units at most"),
+            functions.join(", "),
+        );
     }
     cost::measure(&few_told, table);
-}
-
-struct Most {
-    row: usize,
-    reads: f64,
-    writes: f64,
-}
-
-/// The most that any run of a function took.
-fn most(steps: &[&Step]) -> Most {
-    Most {
-        row: steps.iter().map(|s| s.calls_in_a_row).max().unwrap_or(0),
-        reads: steps.iter().map(|s| s.read_units()).fold(0.0, f64::max),
-        writes: steps.iter().map(|s| s.write_units()).fold(0.0, f64::max),
-    }
 }
 
 fn thousands(number: usize) -> String {

@@ -1,4 +1,4 @@
-//! What holds of the stored world once everything has come to rest (architecture: I1 to I4 and I7).
+//! What holds of the stored world once everything has come to rest (README, I1 to I4 and I7).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -103,6 +103,8 @@ fn what_only_reads_changes_nothing_and_says_so_where_it_cannot_read() {
             assert_eq!(status(scene.perform(&act, 1).await), expected, "{function}");
             let counts = scene.lines.counts();
             assert_eq!((counts.writes, counts.provider), (0, 0), "{function} only reads");
+            let needs_none = who.is_empty() || function == "unknown_address";
+            assert_eq!(counts.reads == 0, needs_none, "{function} reads {} times", counts.reads);
             for number in 0..counts.reads {
                 for then in [Then::Nothing, Then::Outage] {
                     scene.lines.cut(Cut { kind: Kind::Read, number, takes_effect: false, then });

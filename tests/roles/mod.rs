@@ -23,11 +23,12 @@ fn bad_tokens(scene: &Scene) -> Vec<(&'static str, Option<String>)> {
     let swapped = if signature.starts_with('A') { "B" } else { "A" };
     let others = testing::token(&TokenClaims::of("user_other_candidate", now));
     let others_signature = others.rsplit_once('.').unwrap().1;
-    vec![
+    let bad = [
         ("no token", None),
         ("garbage", Some("garbage".to_owned())),
         ("expired", signed(&claims().with("exp", json!(second - 60)))),
         ("not yet valid", signed(&claims().with("nbf", json!(second + 60)))),
+        ("issued in the future", signed(&claims().with("iat", json!(second + 60)))),
         ("of another issuer", signed(&claims().with("iss", json!("https://other.example")))),
         ("for another origin", signed(&claims().with("azp", json!("https://evil.example")))),
         ("for no origin", signed(&claims().with("azp", Value::Null))),
@@ -35,7 +36,9 @@ fn bad_tokens(scene: &Scene) -> Vec<(&'static str, Option<String>)> {
         ("of nobody", signed(&claims().with("sub", Value::Null))),
         ("with a forged signature", Some(format!("{content}.{swapped}{}", &signature[1..]))),
         ("with another token's signature", Some(format!("{content}.{others_signature}"))),
-    ]
+    ];
+    let forged = testing::forged_tokens(&claims()).into_iter().map(|(name, token)| (name, Some(token)));
+    bad.into_iter().chain(forged).collect()
 }
 
 /// The callers behind a column of the table, and their tokens.

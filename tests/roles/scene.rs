@@ -232,11 +232,8 @@ async fn people(world: &World) -> (BookingId, BookingId) {
     world.add_person("user_admin", Role::Admin).await;
     reject(world, "user_hidden").await;
 
-    let gone = world.add_candidate("user_gone", 100).await;
-    let stored = store::user::get(&world.app.table, &gone).await.unwrap().unwrap();
-    let mut tx = Tx::new();
-    store::user::write(&mut tx, Some(&stored), &stored.tombstone(world.app.now())).unwrap();
-    tx.commit(&world.app.table).await.unwrap();
+    world.add_candidate("user_gone", 100).await;
+    testing::delete(world, "user_gone").await;
 
     let own = book(world, "user_candidate", "user_interviewer").await;
     (own, book(world, "user_foreign_candidate", "user_foreign_interviewer").await)

@@ -1,8 +1,8 @@
 //! What several test programs of this crate need.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
 
+pub mod calls_in_a_row;
 pub mod line;
-pub mod rows;
 pub mod stage;
 pub mod story;
 pub mod transcript;

@@ -15,8 +15,8 @@ use store::Table;
 use store::outbox::Message;
 use testing::{Answer, Faults, Meter, Options, TABLE, World, gateway};
 
+use crate::calls_in_a_row::CallsInARow;
 use crate::line::Lines;
-use crate::rows::Rows;
 
 pub const ADMIN: &str = "user_admin";
 pub const STREAM_SECRET: &str = "stream-test-secret";
@@ -35,7 +35,7 @@ pub struct Stage {
     pub gemini: Gemini,
     router: Router,
     control: reqwest::Client,
-    rows: Rows,
+    calls_in_a_row: CallsInARow,
 }
 
 /// A message in a queue.
@@ -107,13 +107,13 @@ impl Stage {
         let client = client.config().to_builder().retry_config(retries);
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
         let client = client.retry_partition(RetryPartition::new(format!("world-{seed}-{number}"))).build();
-        let rows = Rows::default();
-        let client = client.to_builder().interceptor(rows.clone()).build();
+        let calls_in_a_row = CallsInARow::default();
+        let client = client.to_builder().interceptor(calls_in_a_row.clone()).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
         let router = kit::route::router(&crate::all_routes(), app.clone());
         let control = if let Between::Lines(lines) = between { lines.http() } else { Lines::default().http() };
         let addresses = [aws_url, stream_base_url, gemini_base_url];
-        (Self { world, app, faults, addresses, stream, gemini, router, control, rows }, meter)
+        (Self { world, app, faults, addresses, stream, gemini, router, control, calls_in_a_row }, meter)
     }
 
     pub fn now(&self) -> i64 {
@@ -159,7 +159,7 @@ impl Stage {
 
     /// How many calls to the table had to wait for one another since the last time.
     pub fn calls_in_a_row(&self) -> usize {
-        self.rows.take()
+        self.calls_in_a_row.take()
     }
 
     /// The outbox rows that wait, newest first, each as the record that the table's stream shows of it.

@@ -374,6 +374,23 @@ fn copy(template: &Item, of: &str, hours: &(String, String), number: usize) -> I
     item
 }
 
+/// The most that any run of a function took.
+#[derive(Debug)]
+pub struct Most {
+    pub calls_in_a_row: usize,
+    pub reads: f64,
+    pub writes: f64,
+}
+
+/// The most of these steps.
+pub fn most(steps: &[&Step]) -> Most {
+    Most {
+        calls_in_a_row: steps.iter().map(|s| s.calls_in_a_row).max().unwrap_or(0),
+        reads: steps.iter().map(|s| s.read_units()).fold(0.0, f64::max),
+        writes: steps.iter().map(|s| s.write_units()).fold(0.0, f64::max),
+    }
+}
+
 /// Read units that a booking may take.
 pub const BOOKING_READ_UNITS: f64 = 12.0;
 /// Write units that a booking may take.

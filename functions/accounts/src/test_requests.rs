@@ -3,6 +3,7 @@
 use domain::rate::{RateRule, TokenBucket};
 use serde_json::{Value, json};
 use testing::{World, interviewer_profile};
+pub(crate) use testing::{delete, refused_fields};
 
 /// A world that serves this area.
 pub(crate) async fn world() -> World {
@@ -19,14 +20,6 @@ pub(crate) async fn become_interviewer(world: &World, user: &str) -> Value {
     world.call(user, "POST", "/api/onboarding", interviewer_profile()).await.expect(200)
 }
 
-/// The account of `user` is deleted.
-pub(crate) async fn delete(world: &World, user: &str) {
-    let before = store::user::get(&world.app.table, &user.parse().unwrap()).await.unwrap().unwrap();
-    let mut tx = store::Tx::new();
-    store::user::write(&mut tx, Some(&before), &before.tombstone(world.app.now())).unwrap();
-    tx.commit(&world.app.table).await.unwrap();
-}
-
 /// `user` has no rate tokens left.
 pub(crate) async fn exhaust(world: &World, user: &str) {
     let empty = TokenBucket { parts: 0, ..TokenBucket::full(RateRule::Writes, world.app.now()) };
@@ -36,10 +29,4 @@ pub(crate) async fn exhaust(world: &World, user: &str) {
 /// How often the person was written; 0 where they are not stored.
 pub(crate) async fn version(world: &World, user: &str) -> u64 {
     store::user::get(&world.app.table, &user.parse().unwrap()).await.unwrap().map_or(0, |u| u.version)
-}
-
-/// The members that a refusal names.
-pub(crate) fn refused_fields(answer: &testing::Answer) -> Vec<&str> {
-    answer.refused(422, "validation_failed");
-    answer.body["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect()
 }

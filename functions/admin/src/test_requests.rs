@@ -1,10 +1,11 @@
 //! What the tests of several routes need.
 
-use domain::user::{Role, User, Verification};
+use domain::user::{Role, Verification};
 use jiff::Timestamp;
 use serde_json::Value;
 use store::user::VerificationRequest;
-use testing::{Answer, World};
+use testing::World;
+pub(crate) use testing::{change, delete, refused_fields, stored};
 
 /// A world that serves this area, with the admin `user_admin`, the candidate `cara` and the verified interviewer `ivy`.
 pub(crate) async fn world() -> World {
@@ -13,27 +14,6 @@ pub(crate) async fn world() -> World {
     world.add_candidate("cara", 0).await;
     world.add_interviewer("ivy").await;
     world
-}
-
-/// The stored person.
-pub(crate) async fn stored(world: &World, user: &str) -> User {
-    store::user::get(&world.app.table, &user.parse().unwrap()).await.unwrap().unwrap()
-}
-
-/// Changes a stored person.
-pub(crate) async fn change(world: &World, user: &str, change: impl FnOnce(&mut User)) {
-    let before = stored(world, user).await;
-    let mut after = before.clone();
-    change(&mut after);
-    let mut tx = store::Tx::new();
-    store::user::write(&mut tx, Some(&before), &after).unwrap();
-    tx.commit(&world.app.table).await.unwrap();
-}
-
-/// The account of `user` is deleted.
-pub(crate) async fn delete(world: &World, user: &str) {
-    let now = world.app.now();
-    change(world, user, |user| *user = user.tombstone(now)).await;
 }
 
 /// Adds an interviewer who submitted a verification at `since`.
@@ -67,10 +47,4 @@ pub(crate) async fn is_for_admins(world: &World, method: &str, path: &str, body:
         world.call_with(user, method, path, body.clone(), &[("idempotency-key", "k")]).await.refused(403, code);
     }
     world.send(method, path, None, &[]).await.refused(401, "unauthenticated");
-}
-
-/// The members that a refusal names.
-pub(crate) fn refused_fields(answer: &Answer) -> Vec<&str> {
-    answer.refused(422, "validation_failed");
-    answer.body["errors"].as_array().unwrap().iter().map(|e| e["field"].as_str().unwrap()).collect()
 }

@@ -1,4 +1,4 @@
-//! The pull path: asking Stream for what its webhooks may never have brought (architecture: providers drop events).
+//! The pull path: asking Stream for what its webhooks may never have brought, since providers drop events.
 
 use std::collections::BTreeMap;
 

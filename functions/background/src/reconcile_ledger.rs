@@ -1,5 +1,5 @@
-//! The schedule that proves that nothing leaked: every balance is recomputed from its statement lines alone (I1). A difference
-//! raises an alarm; nothing is corrected by itself, since a correction is a transfer that somebody must answer for.
+//! The schedule that proves that nothing leaked: every balance is recomputed from its statement lines alone (README, I1). A
+//! difference raises an alarm; nothing is corrected by itself, since a correction is a transfer that somebody must answer for.
 
 use domain::ledger::{Balance, Wallet};
 use jiff::SignedDuration;

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 use std::slice::Iter;
 
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use crate::failure::{Failure, Outcome};
@@ -45,21 +46,37 @@ fn number(name: &str, arguments: &mut Iter<'_, String>) -> Outcome<u64> {
 }
 
 /// The tests of the simulation, with further arguments for their program. Progress and findings come on standard error;
-/// standard output holds the application's metrics.
+/// standard output holds the application's metrics, and in the end how many tests there were.
 fn tests(cargo_arguments: &[&str], arguments: &[&str]) -> Command {
     let mut command = cargo();
     command.args(["test", "--package", "tests", "--test", "simulation"]).args(cargo_arguments);
     command.args(["--", "--nocapture"]).args(arguments);
-    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::null());
+    command.kill_on_drop(true).stdin(Stdio::null()).stdout(Stdio::piped());
     command
 }
 
 async fn run(command: &mut Command) -> Outcome<()> {
-    match command.status().await {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(Failure::new(format!("the simulation failed ({})", ended(status)))),
-        Err(error) => Err(Failure::new(format!("the simulation cannot be started: {error}"))),
+    let failed = |why: String| Failure::new(format!("the simulation {why}"));
+    let mut child = command.spawn().map_err(|error| failed(format!("cannot be started: {error}")))?;
+    let mut tests = 0;
+    if let Some(output) = child.stdout.take() {
+        let mut lines = BufReader::new(output).lines();
+        while let Some(line) = lines.next_line().await.map_err(|error| failed(format!("cannot be read: {error}")))? {
+            tests += passed(&line);
+        }
     }
+    let status = child.wait().await.map_err(|error| failed(format!("cannot be waited for: {error}")))?;
+    match tests {
+        _ if !status.success() => Err(failed(format!("failed ({})", ended(status)))),
+        0 => Err(failed("has no test of that name".to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// How many tests passed, by the line in which their program says so. It counts it as success when a name fits none.
+fn passed(line: &str) -> usize {
+    let count = line.strip_prefix("test result: ok. ").and_then(|rest| rest.split(' ').next());
+    count.and_then(|count| count.parse().ok()).unwrap_or(0)
 }
 
 /// What belongs to the normal tests: as many operations as there, the named cases, and the simulation's own tests.
@@ -85,6 +102,14 @@ mod tests {
 
     fn parse(text: &str) -> Option<Options> {
         Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).ok()
+    }
+
+    #[test]
+    fn a_name_that_fits_no_test_is_told_from_tests_that_passed() {
+        let told =
+            |passed| format!("test result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 8 filtered out");
+        assert_eq!([told(0), told(1), told(12)].map(|line| passed(&line)), [0, 1, 12]);
+        assert_eq!(passed(r#"{"Metric":"test result: ok. 1 passed"}"#), 0);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A request that changes something: who asks, under which idempotency key, and what.
 //!
 //! One attempt reads everything in one batch (the person, the rate bucket, the idempotency record and what the operation
-//! itself needs), decides, and commits everything in one transaction. The handler runs the attempt through
-//! [`App::retry`].
+//! itself needs), or a second where the booking names what to read, decides, and commits everything in one transaction. The
+//! handler runs the attempt through [`App::retry`].
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};

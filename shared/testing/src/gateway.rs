@@ -34,6 +34,14 @@ impl Answer {
     }
 }
 
+/// The members that a refusal names.
+#[track_caller]
+pub fn refused_fields(answer: &Answer) -> Vec<&str> {
+    answer.refused(422, "validation_failed");
+    let errors = answer.body["errors"].as_array().expect("errors");
+    errors.iter().map(|error| error["field"].as_str().expect("a field")).collect()
+}
+
 /// A request as API Gateway's HTTP API (payload version 2) hands it to a Lambda: what is not text is in Base64.
 pub fn event(method: &str, path: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Value {
     use base64::Engine;

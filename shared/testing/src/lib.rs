@@ -17,9 +17,9 @@ pub use direct::{ask, plain};
 /// An item as the engine keeps it, and a value of one.
 pub use dynoxide::{AttributeValue as Stored, Item};
 pub use faults::{Fate, Faults, Held, Sent, Trouble};
-pub use gateway::Answer;
+pub use gateway::{Answer, refused_fields};
 pub use meter::{Meter, Reading};
-pub use people::{availability_all_day, interviewer_profile};
+pub use people::{availability_all_day, change, delete, interviewer_profile, stored};
 pub use table::{TABLE, dynamodb};
-pub use tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
+pub use tokens::{ISSUER, ORIGIN, TokenClaims, forged_tokens, jwks, token};
 pub use world::{Options, World, noon};

@@ -25,6 +25,28 @@ pub fn availability_all_day(session_minutes: u32) -> Value {
     })
 }
 
+/// The stored person.
+pub async fn stored(world: &World, user: &str) -> User {
+    let user = user.parse().expect("a user id");
+    store::user::get(&world.app.table, &user).await.expect("a read").expect("a stored person")
+}
+
+/// Changes a stored person.
+pub async fn change(world: &World, user: &str, change: impl FnOnce(&mut User)) {
+    let before = stored(world, user).await;
+    let mut after = before.clone();
+    change(&mut after);
+    let mut tx = Tx::new();
+    store::user::write(&mut tx, Some(&before), &after).expect("a write");
+    tx.commit(&world.app.table).await.expect("a commit");
+}
+
+/// The account of `user` is deleted.
+pub async fn delete(world: &World, user: &str) {
+    let now = world.app.now();
+    change(world, user, |user| *user = user.tombstone(now)).await;
+}
+
 impl World {
     /// Stores a person with this role.
     pub async fn add_person(&self, id: &str, role: Role) -> UserId {
@@ -46,6 +68,11 @@ impl World {
 
     /// Stores a verified interviewer who takes 20 credits per hour and offers sessions of an hour at every hour.
     pub async fn add_interviewer(&self, id: &str) -> UserId {
+        self.add_interviewer_who_offers(id, availability_all_day(60)).await
+    }
+
+    /// Stores a verified interviewer who takes 20 credits per hour and has this availability rule.
+    pub async fn add_interviewer_who_offers(&self, id: &str, rule: Value) -> UserId {
         let mut user = User::new(id.parse().expect("a user id"), self.app.now());
         user.role = Role::Interviewer;
         user.name = Some(id.to_owned());
@@ -62,7 +89,7 @@ impl World {
             review_count: 0,
         });
         self.store(&user).await;
-        self.offer(&user.user_id, availability_all_day(60)).await;
+        self.offer(&user.user_id, rule).await;
         user.user_id
     }
 

@@ -53,9 +53,10 @@ async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (Sta
         let _turn = wire.turn.lock().await;
         let first = wire.ask(&wire.first, &headers, &body).await;
         let second = wire.ask(&wire.second, &headers, &body).await;
-        let (ours, theirs) = (meaning(first.0, &first.2), meaning(second.0, &second.2));
+        let operation = headers["x-amz-target"].to_str().unwrap_or_default().to_owned();
+        let meaning = |answer: &(StatusCode, HeaderMap, Bytes)| meaning(&operation, answer.0, &answer.2);
+        let (ours, theirs) = (meaning(&first), meaning(&second));
         if ours != theirs {
-            let operation = headers["x-amz-target"].to_str().unwrap_or_default().to_owned();
             eprintln!(
                 "two engines disagree about {operation} {}\nthe first says {ours}\nthe second says {theirs}\nin full: {}",
                 String::from_utf8_lossy(&body),
@@ -84,8 +85,9 @@ impl Wire {
     }
 }
 
-/// What an answer says, without what engines may word or order differently.
-fn meaning(status: StatusCode, body: &[u8]) -> Value {
+/// What an answer says, without what engines may word or order differently. A query has an order, and a scan goes on where
+/// its engine likes.
+fn meaning(operation: &str, status: StatusCode, body: &[u8]) -> Value {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     if !status.is_success() {
         let kind = body["__type"].as_str().and_then(|kind| kind.rsplit('#').next()).unwrap_or_default();
@@ -93,10 +95,18 @@ fn meaning(status: StatusCode, body: &[u8]) -> Value {
         return json!({ "error": kind, "reasons": reasons });
     }
     let mut said = serde_json::Map::new();
+    let is_query = operation.ends_with(".Query");
     for name in ["Item", "Attributes", "Count", "Items", "Responses", "UnprocessedKeys", "UnprocessedItems"] {
         if let Some(value) = body.get(name).filter(|value| !is_empty(value)) {
-            said.insert(name.to_owned(), ordered(value.clone()));
+            let value = match value.as_array() {
+                Some(items) if is_query => Value::Array(items.iter().cloned().map(ordered).collect()),
+                _ => ordered(value.clone()),
+            };
+            said.insert(name.to_owned(), value);
         }
+    }
+    if is_query && let Some(last) = body.get("LastEvaluatedKey") {
+        said.insert("LastEvaluatedKey".to_owned(), last.clone());
     }
     Value::Object(said)
 }
@@ -126,8 +136,25 @@ fn ordered(value: Value) -> Value {
 mod tests {
     use super::*;
 
+    fn says_of(operation: &str, status: u16, body: Value) -> Value {
+        meaning(operation, StatusCode::from_u16(status).expect("a status"), body.to_string().as_bytes())
+    }
+
     fn says(status: u16, body: Value) -> Value {
-        meaning(StatusCode::from_u16(status).expect("a status"), body.to_string().as_bytes())
+        says_of("DynamoDB_20120810.Scan", status, body)
+    }
+
+    #[test]
+    fn the_order_of_a_query_matters_and_so_does_where_it_goes_on() {
+        let says = |body| says_of("DynamoDB_20120810.Query", 200, body);
+        let items = |a: &str, b: &str| says(json!({ "Items": [{ "id": { "S": a } }, { "id": { "S": b } }] }));
+        assert_eq!(items("1", "2"), items("1", "2"));
+        assert_ne!(items("1", "2"), items("2", "1"));
+        let set = |a: &str, b: &str| says(json!({ "Items": [{ "all": { "SS": [a, b] } }] }));
+        assert_eq!(set("1", "2"), set("2", "1"));
+        let page = |key: &str| says(json!({ "Items": [], "LastEvaluatedKey": { "pk": { "S": key } } }));
+        assert_ne!(page("1"), page("2"));
+        assert_ne!(page("1"), says(json!({ "Items": [] })));
     }
 
     #[test]

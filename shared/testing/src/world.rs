@@ -25,7 +25,7 @@ pub struct Options {
     pub stream_base_url: String,
     /// Where Gemini is.
     pub gemini_base_url: String,
-    /// Where AWS services other than DynamoDB are, such as S3.
+    /// The providers' keys, as the deployment's secrets hold them.
     pub secrets: Value,
     /// Credits for new candidates.
     pub signup_credits: u64,

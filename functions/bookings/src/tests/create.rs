@@ -149,15 +149,22 @@ async fn the_sixth_booking_within_an_hour_waits_and_a_refusal_costs_nothing() {
 #[tokio::test]
 async fn a_session_across_midnight_takes_both_days() {
     let world = world().await;
-    let late = world.add_interviewer("late").await;
-    world.add_candidate("eve", 100).await;
-    let _ = late;
-    let request = json!({ "interviewerId": "late", "startTime": "2026-11-21T23:00:00Z" });
-    world.call("eve", "POST", "/api/bookings", request).await.expect(201);
-    let tokyo = world.add_person("ada", domain::user::Role::Interviewee).await;
-    world.give_credits(tokyo.as_str(), 50).await;
-    let request = json!({ "interviewerId": "late", "startTime": "2026-11-22T00:00:00Z" });
-    world.call("ada", "POST", "/api/bookings", request).await.expect(201);
+    // Full hours of India are half hours of UTC.
+    let mut rule = testing::availability_all_day(60);
+    rule["timezone"] = json!("Asia/Kolkata");
+    world.add_interviewer_who_offers("asha", rule).await;
+    let ask = async |who: &str, interviewer: &str, start: &str| {
+        let wanted = json!({ "interviewerId": interviewer, "startTime": start });
+        world.call(who, "POST", "/api/bookings", wanted).await
+    };
+    let view = ask("cara", "asha", "2026-11-21T23:30:00Z").await.expect(201);
+    assert_eq!(view["endTime"], "2026-11-22T00:30:00Z");
+    for start in ["2026-11-21T23:00:00Z", "2026-11-22T00:00:00Z"] {
+        ask("cara", "ivy", start).await.refused(409, "time_conflict");
+        ask("dan", "ivy", start).await.expect(201);
+    }
+    ask("cara", "ivy", "2026-11-21T22:00:00Z").await.expect(201);
+    ask("cara", "ivy", "2026-11-22T01:00:00Z").await.expect(201);
 }
 
 #[tokio::test]

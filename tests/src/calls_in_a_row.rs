@@ -12,7 +12,7 @@ use aws_smithy_types::config_bag::{Storable, StoreReplace};
 
 /// Notes when calls begin and end.
 #[derive(Debug, Clone, Default)]
-pub struct Rows(Arc<Mutex<Noted>>);
+pub struct CallsInARow(Arc<Mutex<Noted>>);
 
 #[derive(Debug, Default)]
 struct Noted {
@@ -29,7 +29,7 @@ impl Storable for Began {
     type Storer = StoreReplace<Self>;
 }
 
-impl Rows {
+impl CallsInARow {
     /// How many calls were in a row since the last time: the longest chain in which each began after the one before had ended.
     pub fn take(&self) -> usize {
         let mut calls = std::mem::take(&mut self.0.lock().unwrap().calls);
@@ -50,9 +50,9 @@ impl Rows {
     }
 }
 
-impl Intercept for Rows {
+impl Intercept for CallsInARow {
     fn name(&self) -> &'static str {
-        "Rows"
+        "CallsInARow"
     }
 
     fn read_before_execution(
