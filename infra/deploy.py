@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
-"""Deploys template.yaml and target/lambda to one stage: `infra/deploy.py dev|staging|prod [--dry-run]`. Needs `sam` and, for the account, what every AWS tool
-needs; nothing else. Parameters come from the environment, under the names of the template in capitals: CLERK_ISSUER and ALLOWED_ORIGINS
-are required, CLERK_JWKS is fetched from the issuer where it is not given, and any other (ADMIN_USER_IDS, ALARM_EMAIL …) may be set.
-GIT_SHA is the commit that is checked out where it is not given.
+"""Deploys template.yaml and target/lambda to one stage: `infra/deploy.py dev|staging|prod [--despite-alarms] [--dry-run]`. Needs `sam` and, for the
+account, what every AWS tool needs; nothing else. Parameters come from the environment, under the names of the template in capitals:
+CLERK_ISSUER and ALLOWED_ORIGINS are required, CLERK_JWKS is fetched from the issuer where it is not given, and any other (ADMIN_USER_IDS,
+ALARM_EMAIL …) may be set. What is not set, or empty, gets the template's default, whatever the stack had before. GIT_SHA is the commit
+that is checked out where it is not given.
+
+--despite-alarms (or CAUTIOUS=false) moves all traffic at once and regards no alarm, for this deployment alone: to go back, or to mend
+while an alarm is raised that would stop any other deployment.
 """
 
 import hashlib
@@ -13,62 +17,98 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STAGES = ("dev", "staging", "prod")
+SWITCHES = ("--despite-alarms", "--dry-run")
 REQUIRED = ("ClerkIssuer", "AllowedOrigins")
 # They are no variables of functions, so that a change of them makes no new version.
-NOT_OF_FUNCTIONS = {"AlarmEmail", "MediaRetentionDays", "LogRetentionDays"}
+NOT_OF_FUNCTIONS = {"AlarmEmail", "Cautious", "MediaRetentionDays", "LogRetentionDays"}
 
 
 def declared():
+    """The template's parameters with their defaults, None where there is none. `sam` leaves a stack's parameter as it is where none is given, so each
+    is given each time."""
     text = (ROOT / "template.yaml").read_text()
     section = text.split("\nParameters:\n")[1].split("\nConditions:\n")[0]
-    return re.findall(r"^  ([A-Za-z]+):$", section, re.MULTILINE)
+    found = {}
+    for name, block in re.findall(r"^  (\w+):\n((?:    .*\n)+)", section + "\n", re.MULTILINE):
+        default = re.search(r"^    Default: *(.*?) *$", block, re.MULTILINE)
+        found[name] = default and scalar(default[1])
+    return found
+
+
+def scalar(text):
+    """A YAML scalar as it stands in the template: quoted, or plain without a comment."""
+    if text[:1] in ("'", '"') and text[-1:] == text[:1] and len(text) >= 2:
+        return text[1:-1]
+    if re.search(r"[#&*!|>{}\[\]'\"]", text):
+        sys.exit(f"deploy: this default of the template cannot be read here: {text}")
+    return text
 
 
 def variable(parameter):
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", parameter).upper()
 
 
-def parameters(stage):
-    given = {name: os.environ[variable(name)] for name in declared() if os.environ.get(variable(name))}
-    missing = [variable(name) for name in REQUIRED if name not in given]
+def attempt():
+    """Differs each time, also where the same commit is deployed again."""
+    run = os.environ.get("GITHUB_RUN_ID")
+    return f"{run}-{os.environ.get('GITHUB_RUN_ATTEMPT', '1')}" if run else time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+
+
+def parameters(stage, switches):
+    given = {name: os.environ.get(variable(name)) or default for name, default in declared().items()}
+    missing = [variable(name) for name in REQUIRED if not given[name]]
     if missing:
         sys.exit(f"deploy: set {' and '.join(missing)}")
     given["Stage"] = stage
-    if "GitSha" not in given:
+    given["Deployment"] = attempt()
+    if "--despite-alarms" in switches:
+        given["Cautious"] = "false"
+    if not os.environ.get("GIT_SHA"):
         given["GitSha"] = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
-    if "ClerkJwks" not in given:
+    if not given["ClerkJwks"]:
         with urllib.request.urlopen(f"{given['ClerkIssuer'].rstrip('/')}/.well-known/jwks.json", timeout=30) as answer:
             given["ClerkJwks"] = json.dumps(json.load(answer), separators=(",", ":"))
+    without = [variable(name) for name, value in given.items() if value is None]
+    if without:
+        sys.exit(f"deploy: set {' and '.join(without)}")
     return given
 
 
 def release(given):
     """Versions of functions are made where the address of their code changes; a changed variable alone makes none, and the alias would
-    go on with the old one. So the address names the commit and all variables."""
+    go on with the old one. So the address names the commit and all variables, this attempt's name among them."""
     of_functions = {name: value for name, value in given.items() if name not in NOT_OF_FUNCTIONS}
     return f"{given['GitSha'][:12]}-{hashlib.sha256(json.dumps(of_functions, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
+def region():
+    """`sam` knows AWS_DEFAULT_REGION alone; every other AWS tool knows both and prefers AWS_REGION."""
+    named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    return ["--region", named] if named else []
+
+
 def main():
-    if len(sys.argv) not in (2, 3) or sys.argv[1] not in STAGES or sys.argv[2:] not in ([], ["--dry-run"]):
+    stage, switches = sys.argv[1:2], sys.argv[2:]
+    if not stage or stage[0] not in STAGES or not set(switches) <= set(SWITCHES):
         sys.exit(__doc__)
-    stage = sys.argv[1]
-    given = parameters(stage)
+    stage = stage[0]
+    given = parameters(stage, switches)
     with tempfile.TemporaryDirectory() as folder:
         # On the command line a JSON document would not survive.
         file = pathlib.Path(folder) / "parameters.yaml"
         file.write_text(json.dumps(given))
-        command = ["sam", "deploy", "--config-env", stage, "--s3-prefix", f"greenroom/{release(given)}", "--parameter-overrides", f"file://{file}"]
+        command = ["sam", "deploy", "--config-env", stage, "--s3-prefix", f"greenroom/{release(given)}", "--parameter-overrides", f"file://{file}", *region()]
         if "CI" in os.environ:
             command.append("--no-confirm-changeset")
         print(" ".join(command), file=sys.stderr)
         for name, value in given.items():
             print(f"  {name}: {value if len(value) < 100 else value[:100] + ' …'}", file=sys.stderr)
-        if not sys.argv[2:]:
+        if "--dry-run" not in switches:
             sys.exit(subprocess.run(command, cwd=ROOT).returncode)
 
 

@@ -41,21 +41,28 @@ fn an_alarm_names_its_entry_tells_somebody_and_is_on_the_dashboard() {
 #[test]
 fn each_metric_of_ours_that_an_alarm_watches_is_counted_somewhere() {
     let telemetry = fs::read_to_string(root().join("shared/kit/src/telemetry.rs")).unwrap();
-    for (name, block) in alarms().into_iter().filter(|(_, block)| block.contains("Namespace: Greenroom\n")) {
-        let metric = block.split("MetricName: ").nth(1).unwrap().lines().next().unwrap();
-        let filtered = resources().iter().any(|(_, b)| b.contains("MetricFilter") && b.contains(metric));
-        assert!(
-            filtered || telemetry.contains(&format!("\"{metric}\"")),
-            "{name} waits for {metric}, which nobody counts"
-        );
+    let mut watched = 0;
+    for (name, block) in alarms().into_iter().filter(|(_, block)| block.contains("Namespace: Greenroom")) {
+        for metric in block.split("MetricName: ").skip(1) {
+            let metric = metric.split([' ', ',', '\n']).next().unwrap();
+            let filtered = resources().iter().any(|(_, b)| b.contains("MetricFilter") && b.contains(metric));
+            assert!(
+                filtered || telemetry.contains(&format!("\"{metric}\"")),
+                "{name} waits for {metric}, which nobody counts"
+            );
+            watched += 1;
+        }
     }
+    assert!(watched >= 7, "{watched}");
 }
 
 #[test]
 fn alarms_that_take_a_deployment_back_do_not_depend_on_the_api() {
     let template = crate::template::text();
-    let list = template.split("      Alarms: [").nth(1).unwrap().split(']').next().unwrap();
-    for alarm in list.split(", ").map(|reference| reference.trim_start_matches("!Ref ")) {
+    let list = template.split("      Alarms: !If [IsCautious, [").nth(1).unwrap().split(']').next().unwrap();
+    let alarms: Vec<&str> = list.split(", ").map(|reference| reference.trim_start_matches("!Ref ")).collect();
+    assert_eq!(alarms, ["ErrorLogAlarm", "FunctionErrorAlarm"], "the runbook names these");
+    for alarm in alarms {
         let (_, block) = resources().into_iter().find(|(name, _)| name == alarm).expect(alarm);
         assert!(!block.contains("HttpApi") && !block.contains("Function\n"), "{alarm} would close a circle");
     }
@@ -68,5 +75,24 @@ fn the_workflows_install_the_versions_that_are_pinned_here() {
         let pins = fs::read_to_string(root().join("infra/local").join(list)).unwrap();
         let pin = pins.lines().find(|line| line.starts_with(&format!("{package}=="))).unwrap();
         assert!(workflow.contains(pin), "the workflow does not install {pin}");
+    }
+}
+
+#[test]
+fn what_the_workflow_gives_a_deployment_are_parameters_of_the_template() {
+    let workflow = fs::read_to_string(root().join(".github/workflows/deploy-stage.yml")).unwrap();
+    let template = crate::template::text();
+    let parameters = template.split("\nParameters:\n").nth(1).unwrap().split("\nConditions:\n").next().unwrap();
+    let names: BTreeSet<String> = parameters
+        .lines()
+        .filter(|line| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':'))
+        .map(|line| line.trim().trim_end_matches(':').to_uppercase())
+        .collect();
+    let step = workflow.split("- name: deploy\n").nth(1).unwrap().split("run: ").next().unwrap();
+    let given: Vec<&str> =
+        step.lines().filter_map(|line| line.trim().split_once(": ${{")).map(|(name, _)| name).collect();
+    assert!(given.len() >= 9, "{given:?}");
+    for variable in given {
+        assert!(names.contains(&variable.replace('_', "")), "{variable} is no parameter");
     }
 }

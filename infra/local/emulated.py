@@ -30,7 +30,7 @@ def compiled(path, code_uris):
     """The template at `path` after the SAM transform, with `code_uris` (by logical id) in place of its CodeUris."""
     template = yaml_parse(path.read_text())
     # The emulator has no CodeDeploy: its functions are called without an alias, and a new one serves at once.
-    for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "DeploymentPreference"):
+    for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "VersionDeletionPolicy", "DeploymentPreference"):
         template["Globals"]["Function"].pop(gradual, None)
     for name, _ in functions(template):
         template["Resources"][name]["Properties"]["CodeUri"] = code_uris(name)
@@ -44,6 +44,10 @@ def bridge(resources):
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::ApiGatewayV2::Api" and "Body" in properties:
             expand_body(name, properties, resources)
+        # To the emulator an index with another setting is another index, and it has no Contributor Insights anyway.
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            for watched in (properties, *properties["GlobalSecondaryIndexes"]):
+                watched.pop("ContributorInsightsSpecification", None)
         if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
             keep_one_metric(properties)
         # The emulator enforces no invoke permission, and its routes are resources here: together with one permission

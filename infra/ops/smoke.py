@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 120
 def clerk_token(stack, parameters, user):
     """A session token as a browser gets one: a one-time ticket from Clerk's backend, exchanged at its frontend in the name of the
     web application's origin, without which a token has no `azp` and is refused."""
-    secret = stack.secret("clerk")["secretKey"]
+    secret = stack.key("clerk", "secretKey")
     backend, issuer = parameters["ClerkApiBaseUrl"].rstrip("/"), parameters["ClerkIssuer"].rstrip("/")
     origin = parameters["AllowedOrigins"].split(",")[0].strip()
     body = json.dumps({"user_id": user, "expires_in_seconds": 300}).encode()

@@ -39,7 +39,10 @@ class Stack:
 
     @functools.cache
     def client(self, service):
-        return boto3.client(service, config=Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=310))
+        # boto3 knows AWS_DEFAULT_REGION alone; every other AWS tool knows both and prefers AWS_REGION.
+        region = os.environ.get("AWS_REGION") or None
+        config = Config(retries={"max_attempts": 5, "mode": "standard"}, connect_timeout=10, read_timeout=310)
+        return boto3.client(service, region_name=region, config=config)
 
     @functools.cached_property
     def outputs(self):
@@ -73,6 +76,14 @@ class Stack:
         if not isinstance(keys, dict):
             raise Refused(f"the secret {self.name}/{provider} is not an object of keys")
         return keys
+
+    def key(self, provider, name):
+        """The one of a provider's keys that is in force; a new stack's secret holds a placeholder and has none."""
+        value = self.secret(provider).get(name)
+        first = value[0] if isinstance(value, list) and value else value
+        if not first:
+            raise Refused(f"the secret {self.name}/{provider} has no {name}: fill it (infra/RUNBOOK.md, \"Keys\"), then run this again")
+        return first
 
     def item(self, pk, sk):
         answer = self.client("dynamodb").get_item(TableName=self.output("TableName"), Key={"pk": {"S": pk}, "sk": {"S": sk}}, ConsistentRead=True)

@@ -63,17 +63,9 @@ def webhook_show(stack, options):
     show({"sha256": digest, "events": found})
 
 
-def signing_secret(stack, provider):
-    value = stack.secret(provider).get(SECRET_KEYS[provider])
-    first = value[0] if isinstance(value, list) and value else value
-    if not first:
-        raise Refused(f"the secret {stack.name}/{provider} has no {SECRET_KEYS[provider]}: fill it first")
-    return first
-
-
 def signed(stack, provider, body):
     """The headers that the provider would send with this body now."""
-    secret = signing_secret(stack, provider)
+    secret = stack.key(provider, SECRET_KEYS[provider])
     if provider == "stream":
         return {"x-signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
     message, now = f"msg_replay_{hashlib.sha256(body).hexdigest()[:20]}", str(int(time.time()))
