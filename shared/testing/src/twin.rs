@@ -2,6 +2,7 @@
 //!
 //! An engine may accept an expression that AWS refuses. Two engines written by different people seldom share such a mistake.
 
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -56,14 +57,16 @@ async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (Sta
         let operation = headers["x-amz-target"].to_str().unwrap_or_default().to_owned();
         let meaning = |answer: &(StatusCode, HeaderMap, Bytes)| meaning(&operation, answer.0, &answer.2);
         let (ours, theirs) = (meaning(&first), meaning(&second));
-        if ours != theirs {
-            eprintln!(
+        if !agree(&ours, &theirs) {
+            // Not by a macro: what those print is kept back until a test has ended, and this one never does.
+            let told = writeln!(
+                std::io::stderr(),
                 "two engines disagree about {operation} {}\nthe first says {ours}\nthe second says {theirs}\nin full: {}",
                 String::from_utf8_lossy(&body),
                 String::from_utf8_lossy(&second.2),
             );
             // Nothing a test forgives may hide it.
-            std::process::exit(101);
+            std::process::exit(if told.is_ok() { 101 } else { 102 });
         }
         first
     })
@@ -111,6 +114,21 @@ fn meaning(operation: &str, status: StatusCode, body: &[u8]) -> Value {
     Value::Object(said)
 }
 
+/// Whether two answers mean the same. Behind the last item of a query an engine may name a place to go on from, as AWS does where
+/// the page is full, or none.
+fn agree(ours: &Value, theirs: &Value) -> bool {
+    let place = "LastEvaluatedKey";
+    let without_place = |said: &Value| {
+        let mut said = said.clone();
+        said.as_object_mut().map(|members| members.remove(place));
+        said
+    };
+    match (ours.get(place), theirs.get(place)) {
+        (Some(_), Some(_)) | (None, None) => ours == theirs,
+        _ => without_place(ours) == without_place(theirs),
+    }
+}
+
 fn reason(reason: &Value) -> Value {
     json!({ "code": reason["Code"], "item": ordered(reason["Item"].clone()) })
 }
@@ -152,9 +170,10 @@ mod tests {
         assert_ne!(items("1", "2"), items("2", "1"));
         let set = |a: &str, b: &str| says(json!({ "Items": [{ "all": { "SS": [a, b] } }] }));
         assert_eq!(set("1", "2"), set("2", "1"));
-        let page = |key: &str| says(json!({ "Items": [], "LastEvaluatedKey": { "pk": { "S": key } } }));
-        assert_ne!(page("1"), page("2"));
-        assert_ne!(page("1"), says(json!({ "Items": [] })));
+        let page = |key: &str| says(json!({ "Count": 1, "LastEvaluatedKey": { "pk": { "S": key } } }));
+        let last = |count: u8| says(json!({ "Count": count }));
+        assert!(agree(&page("1"), &page("1")) && agree(&page("1"), &last(1)) && agree(&last(1), &page("1")));
+        assert!(!agree(&page("1"), &page("2")) && !agree(&page("1"), &last(2)));
     }
 
     #[test]
