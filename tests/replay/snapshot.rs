@@ -27,13 +27,18 @@ impl Snapshot {
         scene.collect_sent();
         let mut facts: Vec<(String, Value)> = Vec::new();
         for mut item in scene.stage.items().await {
-            let (pk, sk) = (text(&item["pk"]), text(&item["sk"]));
+            let (pk, mut sk) = (text(&item["pk"]), text(&item["sk"]));
             if POSITIONS.contains(&pk.as_str()) {
                 continue;
             }
             // When it is forgotten depends on when it was done.
             if item["expiresAt"].is_number() {
                 item["expiresAt"] = json!("some day");
+            }
+            // Its key is a digest of an id that the simulator draws.
+            if sk.starts_with("ATTENDANCE#VISIT#") {
+                sk = format!("visit of {} from {} to {}", item["party"], item["joinedAt"], item["leftAt"]);
+                item["sk"] = json!(sk);
             }
             facts.push((format!("item {pk} {sk}"), item));
         }
