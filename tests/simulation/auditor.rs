@@ -1,4 +1,4 @@
-//! The invariants, checked on what is stored and on nothing else (architecture: I1 to I4), and the stored state against the
+//! The invariants, checked on what is stored and on nothing else (README: I1 to I4), and the stored state against the
 //! model.
 
 use std::collections::{BTreeMap, BTreeSet};
