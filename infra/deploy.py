@@ -9,7 +9,6 @@ that is checked out where it is not given.
 while an alarm is raised that would stop any other deployment.
 """
 
-import hashlib
 import json
 import os
 import pathlib
@@ -24,8 +23,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 STAGES = ("dev", "staging", "prod")
 SWITCHES = ("--despite-alarms", "--dry-run")
 REQUIRED = ("ClerkIssuer", "AllowedOrigins")
-# They are no variables of functions, so that a change of them makes no new version.
-NOT_OF_FUNCTIONS = {"AlarmEmail", "Cautious", "MediaRetentionDays", "LogRetentionDays"}
 
 
 def declared():
@@ -81,9 +78,8 @@ def parameters(stage, switches):
 
 def release(given):
     """Versions of functions are made where the address of their code changes; a changed variable alone makes none, and the alias would
-    go on with the old one. So the address names the commit and all variables, this attempt's name among them."""
-    of_functions = {name: value for name, value in given.items() if name not in NOT_OF_FUNCTIONS}
-    return f"{given['GitSha'][:12]}-{hashlib.sha256(json.dumps(of_functions, sort_keys=True).encode()).hexdigest()[:12]}"
+    go on with the old one. So the address names the commit and this attempt."""
+    return f"{given['GitSha'][:12]}-{given['Deployment']}"
 
 
 def region():

@@ -401,7 +401,7 @@ impl Model {
         } else if now < booking.start && !objects {
             "cancelled_before_start"
         } else if now >= booking.end && objects && side == CANDIDATE {
-            if finding == Finding::CandidateNoShow || booking.may_be_there(INTERVIEWER) {
+            if finding == Finding::CandidateNoShow || now < booking.end + HOUR && booking.may_be_there(INTERVIEWER) {
                 return refused;
             }
             "did_not_take_place"

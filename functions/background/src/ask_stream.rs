@@ -17,6 +17,9 @@ use crate::at_stream::Trouble;
 /// How many sessions of one call are asked about: a new one begins whenever somebody comes to an empty call.
 const SESSIONS_AT_MOST: usize = 30;
 
+/// How many stays one transaction writes. Nobody has as many, but for who does it on purpose.
+const STAYS_AT_ONCE: usize = 90;
+
 /// Whether Stream knew something that we did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answered {
@@ -51,10 +54,48 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         return Ok(Answered::NothingNew);
     }
     let before = booking::attendance(&app.table, id).await?;
-    let mut sessions: Vec<String> = state.last_session.iter().map(|last| last.session_id.clone()).collect();
-    sessions.extend(before.visits.iter().map(|visit| visit.session_id.clone()));
-    sessions.extend(before.sessions.iter().map(|session| session.session_id.clone()));
-    let mut effects: Vec<Effect> = Vec::new();
+    // All is read before anything is stored: what is cut off half way is asked for again as if it had never been.
+    let recordings = client.list_recordings(id).await?;
+    let transcripts = client.list_transcriptions(id).await?;
+    let mut sessions: Vec<&str> = state.last_session.iter().map(|last| last.session_id.as_str()).collect();
+    sessions.extend(recordings.iter().chain(&transcripts).map(|file| file.session_id.as_str()));
+    sessions.extend(before.visits.iter().map(|visit| visit.session_id.as_str()));
+    sessions.extend(before.sessions.iter().map(|session| session.session_id.as_str()));
+    let mut stays: BTreeMap<&str, Vec<Participant>> = BTreeMap::new();
+    for session in sessions {
+        if stays.len() < SESSIONS_AT_MOST && !stays.contains_key(session) {
+            stays.insert(session, client.list_participants(id, session).await?);
+        }
+    }
+    // Who is there now is told by the call; the list of stays may lag behind it.
+    if let Some(last) = &state.last_session
+        && let Some(told) = stays.get_mut(last.session_id.as_str())
+    {
+        let same = |a: &Participant, b: &Participant| a.user_id == b.user_id && a.user_session_id == b.user_session_id;
+        let listed = told.clone();
+        let unlisted = last.participants.iter().filter(|there| !listed.iter().any(|stay| same(stay, there)));
+        told.extend(unlisted.cloned());
+    }
+
+    if let Some(last) = &state.last_session {
+        store_ends(app, id, last, &before).await?;
+    }
+    for (session, told) in stays {
+        store_stays(app, booking, session, told).await?;
+    }
+    let is_new = booking::attendance(&app.table, id).await? != before;
+    let is_sent_for = send_for(app, booking, recordings, transcripts).await?;
+    Ok(if is_new || is_sent_for { Answered::SomethingNew } else { Answered::NothingNew })
+}
+
+/// Sends for the files that nobody has sent for, and for the feedback that is still missing. Says whether there were any.
+async fn send_for(
+    app: &App,
+    booking: &Booking,
+    recordings: Vec<MediaFile>,
+    transcripts: Vec<MediaFile>,
+) -> Result<bool, Error> {
+    let id = booking.booking_id;
     let as_effect = |file: MediaFile| StreamFile {
         session_id: file.session_id,
         filename: file.filename,
@@ -62,14 +103,10 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         start_time: file.start_time,
         end_time: file.end_time,
     };
-    for file in client.list_recordings(id).await? {
-        sessions.push(file.session_id.clone());
-        effects.push(Effect::CopyRecording { booking_id: id, file: as_effect(file) });
-    }
-    for file in client.list_transcriptions(id).await? {
-        sessions.push(file.session_id.clone());
-        effects.push(Effect::CopyTranscript { booking_id: id, file: as_effect(file) });
-    }
+    let recordings = recordings.into_iter().map(as_effect);
+    let transcripts = transcripts.into_iter().map(as_effect);
+    let mut effects: Vec<Effect> = recordings.map(|file| Effect::CopyRecording { booking_id: id, file }).collect();
+    effects.extend(transcripts.map(|file| Effect::CopyTranscript { booking_id: id, file }));
     let stored = media::list(&app.table, id, MediaKind::Transcript).await?;
     let unheard = stored.iter().any(|file| file.object_key.is_some())
         && matches!(booking.feedback, None | Some(FeedbackState::Failed));
@@ -80,32 +117,16 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     }
     let known: Vec<keys::Key> = effects.iter().map(|effect| keys::outbox(&effect.outbox_id())).collect();
     let items = app.table.batch_get(&known).await?;
-    let mut new = Vec::new();
+    let mut is_new = false;
     for (effect, key) in effects.into_iter().zip(&known) {
         if items.get::<outbox::Row>(key)?.is_none() && !is_stored(app, booking, &effect).await? {
-            new.push(effect);
+            let mut tx = Tx::new();
+            outbox::write(&mut tx, &effect, app.now())?;
+            tx.commit(&app.table).await?;
+            is_new = true;
         }
     }
-    let mut answered = if new.is_empty() { Answered::NothingNew } else { Answered::SomethingNew };
-    let now = app.now();
-    for effect in new {
-        let mut tx = Tx::new();
-        outbox::write(&mut tx, &effect, now)?;
-        tx.commit(&app.table).await?;
-    }
-    if let Some(last) = &state.last_session {
-        store_ends(app, id, last, &before).await?;
-    }
-    sessions.sort_unstable();
-    sessions.dedup();
-    for session in sessions.into_iter().take(SESSIONS_AT_MOST) {
-        let told = client.list_participants(id, &session).await?;
-        store_stays(app, booking, &session, told, &before).await?;
-    }
-    if booking::attendance(&app.table, id).await? != before {
-        answered = Answered::SomethingNew;
-    }
-    Ok(answered)
+    Ok(is_new)
 }
 
 /// An outbox row is forgotten a week after it was relayed; the file it was about is not.
@@ -134,29 +155,64 @@ async fn store_ends(app: &App, id: BookingId, told: &SessionState, known: &Atten
     Ok(())
 }
 
-/// Stores who Stream says was in a session, where that was not known in these words.
-async fn store_stays(
-    app: &App,
-    booking: &Booking,
-    session: &str,
-    mut told: Vec<Participant>,
-    known: &Attendance,
-) -> Result<(), Error> {
+/// Stores who Stream says was in a session. All of a session's stays are written, and together: a browser that came back under
+/// the id it had before has left one stay here that stands for several.
+async fn store_stays(app: &App, booking: &Booking, session: &str, mut told: Vec<Participant>) -> Result<(), Error> {
+    told.retain(|stay| booking.party(&stay.user_id).is_some());
     told.sort_by_key(|stay| stay.joined_at);
     let mut met: BTreeMap<(Party, String), usize> = BTreeMap::new();
-    for stay in told {
-        let Some(party) = booking.party(&stay.user_id) else { continue };
-        // A browser may come back under the id it had before; its events then tell of the last time only.
-        let times = met.entry((party, stay.user_session_id.clone())).or_default();
-        let connection =
-            if *times == 0 { stay.user_session_id } else { format!("{} again {times}", stay.user_session_id) };
-        *times += 1;
-        let visit = Visit { session_id: session.to_owned(), party, joined_at: stay.joined_at, left_at: stay.left_at };
-        if !known.visits.contains(&visit) {
-            let mut tx = Tx::new();
+    for some in told.chunks(STAYS_AT_ONCE) {
+        let mut tx = Tx::new();
+        for stay in some {
+            let Some(party) = booking.party(&stay.user_id) else { continue };
+            let times = met.entry((party, stay.user_session_id.clone())).or_default();
+            let again = if *times == 0 { String::new() } else { format!(" again {times}") };
+            *times += 1;
+            let connection = format!("{}{again}", stay.user_session_id);
+            let visit =
+                Visit { session_id: session.to_owned(), party, joined_at: stay.joined_at, left_at: stay.left_at };
             booking::write_visit(&mut tx, booking.booking_id, &connection, &visit);
-            tx.commit(&app.table).await?;
         }
+        tx.commit(&app.table).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use testing::noon;
+
+    use super::*;
+    use crate::stage::{Stage, booking_id};
+
+    /// A browser leaves and comes back under the id it had: its events have left one row, in which the last stay is.
+    #[tokio::test]
+    async fn stays_under_one_id_are_all_kept_however_often_they_are_told() {
+        let stage = Stage::new().await;
+        let booking = stage.booked(false).await;
+        let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
+        let stay = |user: &str, from, to| Participant {
+            user_id: user.parse().unwrap(),
+            user_session_id: "device".into(),
+            joined_at: at(from),
+            left_at: at(to),
+        };
+        let last = Visit { session_id: "s".into(), party: Party::Interviewer, joined_at: at(3), left_at: at(60) };
+        let mut tx = Tx::new();
+        booking::write_visit(&mut tx, booking_id(), "device", &last);
+        tx.commit(&stage.app.table).await.unwrap();
+
+        for _ in 0..2 {
+            // The candidate's device has the same id, and somebody else was let in by Stream's dashboard.
+            let told = vec![stay("ivy", 3, 60), stay("cara", 1, 50), stay("ivy", 0, 2), stay("dan", 0, 9)];
+            store_stays(&stage.app, &booking, "s", told).await.unwrap();
+            let stored = booking::attendance(&stage.app.table, booking_id()).await.unwrap();
+            let mut seen: Vec<_> = stored.visits.iter().map(|v| (v.party, v.joined_at, v.left_at)).collect();
+            seen.sort_unstable();
+            let (candidate, interviewer) = (Party::Interviewee, Party::Interviewer);
+            let expected = [(candidate, at(1), at(50)), (interviewer, at(0), at(2)), (interviewer, at(3), at(60))];
+            assert_eq!(seen, expected);
+        }
+    }
 }

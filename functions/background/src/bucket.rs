@@ -17,6 +17,7 @@ use crate::at_stream::Trouble;
 const PART_BYTES: usize = 8 * 1024 * 1024;
 /// A copy that takes longer is given up, so that it can be tidied up before the function is stopped.
 const COPY_LIMIT: Duration = Duration::from_secs(220);
+const ABORT_LIMIT: Duration = Duration::from_secs(20);
 
 fn unavailable(what: impl std::error::Error) -> Error {
     let why = DisplayErrorContext(&what).to_string();
@@ -61,8 +62,12 @@ pub async fn put_stream(
     if outcome.is_err() {
         let abort = app.s3().abort_multipart_upload().bucket(bucket).key(key).upload_id(&upload);
         // The bucket's lifecycle removes what is left of an upload that could not be aborted.
-        if let Err(error) = abort.send().await {
-            tracing::warn!(error = %DisplayErrorContext(&error), "an upload could not be aborted");
+        let error = match tokio::time::timeout(ABORT_LIMIT, abort.send()).await {
+            Ok(aborted) => aborted.err().map(|error| DisplayErrorContext(&error).to_string()),
+            Err(_) => Some("it took too long".to_owned()),
+        };
+        if let Some(error) = error {
+            tracing::warn!(error, "an upload could not be aborted");
         }
     }
     outcome.map(|()| parts.total)

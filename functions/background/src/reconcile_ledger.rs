@@ -37,8 +37,8 @@ pub fn reconcile_ledger(app: App, _: Value) -> BoxFuture<'static, Result<Value, 
             }
         }
         write_reconciled_to(&app.table, at.as_ref()).await?;
-        // That all were looked at is told too: silence must not look like health.
-        if at.is_none() {
+        // That all were looked at and are well is told too: silence must not look like health.
+        if at.is_none() && drifted == 0 {
             count(Metric::LedgerDrift, 0, app.now());
         }
         tracing::info!(wallets = checked, drifted, complete = at.is_none(), "ledger reconciled");

@@ -65,9 +65,11 @@ impl Wanted<'_> {
 enum Verdict {
     Copy,
     Kept,
-    /// It goes at Stream, and in our bucket as well unless it came there while both had agreed.
+    /// It goes at Stream, and in our bucket as well unless it came there while both had agreed. What still runs is stopped
+    /// unless both agree now.
     Discard {
         also_here: bool,
+        stop: bool,
     },
 }
 
@@ -93,12 +95,12 @@ fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> 
                     }
                     // Consent was withdrawn while the file was being copied.
                 }
-                Verdict::Discard { also_here } => {
+                Verdict::Discard { also_here, stop } => {
                     if also_here {
                         // A run before this one may have been cut off between its copy and the record of it.
                         bucket::delete(app, &object_key).await?;
                     }
-                    return discard(client, wanted).await;
+                    return discard(client, wanted, stop).await;
                 }
             }
         }
@@ -112,10 +114,11 @@ async fn judge(app: &App, wanted: Wanted<'_>) -> Result<Verdict, Error> {
     // Read after the booking: what was decided under earlier consents is seen.
     let known = wanted.known(app).await?;
     let is_discarded = known.as_ref().is_some_and(|file| file.object_key.is_none());
+    let stop = !booking.as_ref().is_some_and(may_record);
     if is_discarded {
-        return Ok(Verdict::Discard { also_here: true });
+        return Ok(Verdict::Discard { also_here: true, stop });
     }
-    if booking.as_ref().is_some_and(may_record) {
+    if !stop {
         return Ok(if known.is_some() { Verdict::Kept } else { Verdict::Copy });
     }
     if let (Some(booking), None) = (&booking, &known) {
@@ -124,18 +127,20 @@ async fn judge(app: &App, wanted: Wanted<'_>) -> Result<Verdict, Error> {
         tx.check(keys::booking(wanted.booking_id), booking.version);
         tx.commit(&app.table).await?;
     }
-    Ok(Verdict::Discard { also_here: known.is_none() })
+    Ok(Verdict::Discard { also_here: known.is_none(), stop })
 }
 
-/// Nobody may have this file: what may still be running is stopped, and Stream deletes it.
-async fn discard(client: &StreamClient, wanted: Wanted<'_>) -> Result<(), Trouble> {
+/// Nobody may have this file: what may still be running is stopped, where it must not run, and Stream deletes it.
+async fn discard(client: &StreamClient, wanted: Wanted<'_>, stop: bool) -> Result<(), Trouble> {
     let (call_id, file) = (wanted.booking_id, wanted.file);
-    let state = client.call_state(call_id).await?;
-    if state.recording {
-        client.stop_recording(call_id).await?;
-    }
-    if state.transcribing {
-        client.stop_transcription(call_id).await?;
+    if stop {
+        let state = client.call_state(call_id).await?;
+        if state.recording {
+            client.stop_recording(call_id).await?;
+        }
+        if state.transcribing {
+            client.stop_transcription(call_id).await?;
+        }
     }
     match wanted.kind {
         MediaKind::Recording => client.delete_recording(call_id, &file.session_id, &file.filename).await?,

@@ -1,10 +1,12 @@
 //! The schedule that settles what nobody has settled, by the sweep column of the settlement table (DECISIONS.md, "When credits
 //! move"), and looks after what is paid until its feedback is there. It reads only what is due: the rows of each hour since the oldest that may still hold any.
 
+use std::time::Duration;
+
 use domain::booking::{Booking, Sweep};
 use domain::ids::{BookingId, TransactionId};
 use jiff::{SignedDuration, Timestamp};
-use kit::error::{Error, chain};
+use kit::error::{Error, Unavailable, chain};
 use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
@@ -25,10 +27,10 @@ const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
 const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
 /// How many hours one run reads at most; the next goes on.
 const HOURS_AT_MOST: usize = 400;
-/// How many bookings one run deals with at most, so that it ends in time even where Stream is slow.
-const BOOKINGS_AT_MOST: usize = 40;
-/// How many bookings may fail besides, so that a few broken ones do not keep the others from their turn.
-const FAILURES_AT_MOST: usize = 200;
+/// When a run begins no further booking, and leaves the rest to the next, well before Lambda would stop it.
+const BUDGET: SignedDuration = SignedDuration::from_secs(180);
+/// How long Stream may be asked about one booking: by its budget and this a run ends in time.
+const ASKED_AT_MOST: Duration = Duration::from_mins(1);
 
 /// What became of one due booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,14 +56,14 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     let begun = stored.unwrap_or_else(|| hour_of(now - LOOKED_BACK));
     let (mut position, mut hour) = (begun, begun);
     let (mut settled, mut put_off, mut left) = (0, 0, 0);
-    let is_full = |looked: usize, left: usize| looked >= BOOKINGS_AT_MOST || left >= FAILURES_AT_MOST;
+    let is_late = || app.now().duration_since(now) > BUDGET;
     for _ in 0..HOURS_AT_MOST {
-        if hour > now || is_full(settled + put_off, left) {
+        if hour > now || is_late() {
             break;
         }
         let mut rows_stay = false;
         for id in due_in_hour(&app.table, hour).await? {
-            if is_full(settled + put_off, left) {
+            if is_late() {
                 rows_stay = true;
                 break;
             }
@@ -115,6 +117,12 @@ async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
 /// What Stream said, asked once however often the settlement is contended.
 type Asked = OnceCell<Result<Answered, Error>>;
 
+async fn ask(app: &App, booking: &Booking) -> Result<Answered, Error> {
+    let asked = tokio::time::timeout(ASKED_AT_MOST, ask_stream(app, booking)).await;
+    let too_long = |_| Unavailable { what: "Stream", why: "it took too long".to_owned(), retry_after_seconds: 60 };
+    asked.map_err(too_long)?
+}
+
 async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Result<Outcome, Error> {
     let now = app.now();
     let before = booking::get(&app.table, id).await?;
@@ -129,7 +137,7 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Res
     if due_at > now {
         return Ok(Outcome::Early);
     }
-    let asked = asked.get_or_init(|| ask_stream(app, &before)).await;
+    let asked = asked.get_or_init(|| ask(app, &before)).await;
     let facts = attendance(&app.table, id).await?;
     match before.sweep(&facts, now) {
         Sweep::Nothing => Ok(Outcome::Later),

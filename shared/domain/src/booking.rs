@@ -341,8 +341,8 @@ impl Booking {
 
     /// Cancels on behalf of a party: before the start, or by the candidate after the end with
     /// [`CancelCode::DidNotTakePlace`], until it is settled. Never once attendance shows that the session was held or
-    /// that the interviewer waited in vain, nor while the interviewer may still be in the call: attendance decides, not
-    /// who clicks first.
+    /// that the interviewer waited in vain, nor, for an hour, while the interviewer may still be in the call: attendance
+    /// decides, not who clicks first.
     pub fn cancel(
         &self,
         party: Party,
@@ -373,7 +373,7 @@ impl Booking {
             return Err(BookingError::NotCancellable("after its end, but by the candidate if it did not take place"));
         } else if finding == Finding::CandidateNoShow {
             return Err(BookingError::NotCancellable("after the interviewer has waited for the candidate"));
-        } else if attendance.is_open(Party::Interviewer) {
+        } else if attendance.is_open(Party::Interviewer) && now < self.end_time + DUE_AFTER {
             return Err(BookingError::NotCancellable("while the interviewer seems to be in the call"));
         } else {
             SettlementReason::DidNotTakePlace

@@ -125,8 +125,8 @@ impl Checks {
         self.require(fits, field, "must not have control characters or such as change the direction of writing");
     }
 
-    /// The same for what is shown as a single line, such as a name: two that look the same have to be the same, so
-    /// characters that are not seen are refused, but for those that shape letters and pictures.
+    /// The same for what is shown as a single line, such as a name: characters that are not seen are refused, but for those
+    /// that shape letters and pictures.
     pub fn line(&mut self, field: &str, text: &str, min: usize, max: usize) {
         self.length(field, text, min, max);
         self.require(text.chars().all(text::fits_a_line), field, "must not have control characters or unseen ones");

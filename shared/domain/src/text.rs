@@ -163,9 +163,14 @@ fn is_invisible(c: char) -> bool {
     matches!(u32::from(c), 0x00AD | 0x061C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF)
 }
 
+/// Fillers, the blank pattern of Braille, and tags: letters and marks by their class that show nothing by themselves.
+fn is_blank(c: char) -> bool {
+    matches!(u32::from(c), 0x034F | 0x115F | 0x1160 | 0x2800 | 0x3164 | 0xFFA0 | 0xE_0000..=0xE_007F)
+}
+
 /// Whether a character leaves a trace on the screen.
 pub fn is_seen(c: char) -> bool {
-    !is_invisible(c) && !c.is_whitespace() && !c.is_control()
+    !is_invisible(c) && !is_blank(c) && !c.is_whitespace() && !c.is_control()
 }
 
 /// Whether a character may stand in a text of several lines: it is no control character but one that makes lines, and does
@@ -180,7 +185,7 @@ pub fn fits_a_text(c: char) -> bool {
 pub fn fits_a_line(c: char) -> bool {
     let shapes = matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
     let is_line_end = matches!(c, '\u{2028}' | '\u{2029}');
-    shapes || !(c.is_control() || is_line_end || is_invisible(c))
+    shapes || !(c.is_control() || is_line_end || is_invisible(c) || is_blank(c))
 }
 
 #[derive(Default)]
@@ -266,12 +271,14 @@ mod tests {
         {
             assert!(name.chars().all(fits_a_line), "{name}");
         }
-        for name in ["Ada\u{200b}", "\u{feff}Ada", "Ada\u{202e}adA", "Ada\nLovelace", "Ada\u{2028}", "Ada\u{7}"] {
+        for name in
+            ["Ada\u{200b}", "\u{feff}Ada", "Ada\u{202e}adA", "Ada\nLovelace", "Ada\u{2028}", "Ada\u{7}", "Ada\u{3164}"]
+        {
             assert!(!name.chars().all(fits_a_line), "{name:?}");
         }
         assert!("two\r\n\tlines, \u{200e}one\u{200b}".chars().all(fits_a_text));
         assert!(!fits_a_text('\u{202e}') && !fits_a_text('\u{2066}') && !fits_a_text('\0'));
-        assert!(!"\u{200d} \u{fe0f}\t".chars().any(is_seen));
+        assert!(!"\u{200d} \u{fe0f}\t\u{3164}\u{2800}".chars().any(is_seen));
     }
 
     #[test]

@@ -163,7 +163,7 @@ impl MonthPlace {
     pub fn parse(text: &str) -> Result<Self, ValidationError> {
         let place = cursor::decode(text)?;
         let (month, last) = place.split_once('#').ok_or_else(cursor::invalid)?;
-        let valid = month_before(month).is_some();
+        let valid = read_month(month).is_some();
         let last = if last.is_empty() { None } else { Some(last.parse().map_err(|_| cursor::invalid())?) };
         if valid { Ok(Self { month: month.to_owned(), last }) } else { Err(cursor::invalid()) }
     }
@@ -173,15 +173,20 @@ impl MonthPlace {
     }
 }
 
-fn month_before(month: &str) -> Option<String> {
-    let (year, number) = month.split_once('-')?;
-    let (year, number): (u16, u8) = (year.parse().ok()?, number.parse().ok()?);
-    let is_month = (1..=12).contains(&number) && (FIRST_YEAR..=9999).contains(&year);
-    let well_formed = is_month && month == format!("{year:04}-{number:02}");
-    well_formed.then(|| match number {
-        1 => format!("{:04}-12", year - 1),
-        _ => format!("{year:04}-{:02}", number - 1),
-    })
+/// Year and month of `yyyy-mm`, where there may be bookings of it.
+fn read_month(text: &str) -> Option<(u16, u8)> {
+    let (year, month) = text.split_once('-')?;
+    let (year, month): (u16, u8) = (year.parse().ok()?, month.parse().ok()?);
+    let may_have_bookings = (FIRST_YEAR..=9999).contains(&year) && (1..=12).contains(&month);
+    (may_have_bookings && text == format!("{year:04}-{month:02}")).then_some((year, month))
+}
+
+fn month_before(text: &str) -> Option<String> {
+    let before = match read_month(text)? {
+        (year, 1) => format!("{:04}-12", year - 1),
+        (year, month) => format!("{year:04}-{:02}", month - 1),
+    };
+    read_month(&before).map(|_| before)
 }
 
 /// One page of all bookings, newest first, and the cursor of the next.
@@ -200,10 +205,13 @@ pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<B
         if page.next.is_some() {
             place.last = ids.last().copied();
         } else {
-            place = MonthPlace { month: month_before(&place.month).unwrap_or_default(), last: None };
-            is_end = month_before(&place.month).is_none();
+            let Some(before) = month_before(&place.month) else {
+                is_end = true;
+                break;
+            };
+            place = MonthPlace { month: before, last: None };
         }
-        if is_end || ids.len() >= limit {
+        if ids.len() >= limit {
             break;
         }
     }

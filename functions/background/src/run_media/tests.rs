@@ -196,10 +196,10 @@ async fn what_was_thrown_away_stays_so_though_both_agree_while_it_goes() {
     stage.candidate_says(false).await;
     for (kind, effect) in [MediaKind::Recording, MediaKind::Transcript].into_iter().zip(&effects) {
         let wanted = wanted(kind, effect);
-        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true })));
+        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true, stop: true })));
         stage.candidate_says(true).await;
         // A rival sees the consents, and that it is decided.
-        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true })));
+        assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true, stop: false })));
         assert!(!keep(&stage.app, wanted, "recordings/x.mp4", 9).await.unwrap());
         run(&stage, effect).await.unwrap();
         assert!(stored(&stage, kind).await.is_empty());

@@ -233,6 +233,8 @@ fn the_candidate_does_not_object_while_the_interviewer_may_be_in_the_call() {
     attendance.sessions.clear();
     let candidate = attendance.visits.remove(0);
     assert!(!object(&attendance), "the interviewer waits");
+    let late = booking().cancel(Party::Interviewee, "nobody came".into(), code, &attendance, at(120));
+    assert!(late.is_ok(), "an hour later the sweep has asked; what it did not learn counts for nobody");
     attendance.visits = vec![candidate];
     assert!(object(&attendance), "the candidate waits");
 }
