@@ -55,7 +55,7 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     let stored = sweep_position(&app.table).await?;
     let begun = stored.unwrap_or_else(|| hour_of(now - LOOKED_BACK));
     let (mut position, mut hour) = (begun, begun);
-    let (mut settled, mut put_off, mut left) = (0, 0, 0);
+    let (mut settled, mut put_off, mut left) = (0_u64, 0_u64, 0_u64);
     let is_late = || app.now().duration_since(now) > BUDGET;
     for _ in 0..HOURS_AT_MOST {
         if hour > now || is_late() {
@@ -86,7 +86,7 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     if stored != Some(position) {
         write_sweep_position(&app.table, position).await?;
     }
-    count(Metric::SettlementsLeft, (put_off + left) as u64, now);
+    count(Metric::SettlementsLeft, put_off + left, now);
     Ok(json!({ "settled": settled, "putOff": put_off, "left": left }))
 }
 
