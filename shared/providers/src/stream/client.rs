@@ -21,9 +21,8 @@ use crate::secret::Secret;
 /// The language that is spoken in interviews; the speech facts are made for it.
 const TRANSCRIPTION_LANGUAGE: &str = "en";
 
-/// How many stays Stream is asked for at once, and how often at most.
-const PAGE: &str = "100";
-const PAGES_AT_MOST: usize = 10;
+/// How many pages of stays Stream is asked for at most. How many stays a page has is left to it.
+const PAGES_AT_MOST: usize = 40;
 
 /// A person as Stream shows them. `Debug` shows no personal data.
 #[derive(Clone, PartialEq, Eq)]
@@ -192,8 +191,8 @@ impl StreamClient {
         Box::pin(self.switch(call_id, &["mark_ended"], None, |state| state.ended))
     }
 
-    /// Who was in a session of the call and when, whether it goes on or not, up to a thousand stays. Nobody where
-    /// Stream does not know the session.
+    /// Who was in a session of the call and when, whether it goes on or not, up to forty pages of stays. Nobody
+    /// where Stream does not know the session.
     pub fn list_participants<'a>(
         &'a self,
         call_id: BookingId,
@@ -204,8 +203,7 @@ impl StreamClient {
             let path = ["video", "call", CALL_TYPE, &call, "session", session_id, "participant_sessions"];
             let (mut found, mut next) = (Vec::new(), None::<String>);
             for _ in 0..PAGES_AT_MOST {
-                let query: Vec<(&str, &str)> =
-                    [("limit", PAGE)].into_iter().chain(next.as_deref().map(|next| ("next", next))).collect();
+                let query: Vec<(&str, &str)> = next.as_deref().map(|next| ("next", next)).into_iter().collect();
                 let answer = match self.ask(Method::GET, &path, &query, None).await {
                     Err(StreamError::NotFound) => break,
                     outcome => read::<StaysAnswer>(&outcome?)?,
