@@ -61,6 +61,10 @@ def parameters(stage, switches):
     missing = [variable(name) for name in REQUIRED if not given[name]]
     if missing:
         sys.exit(f"deploy: set {' and '.join(missing)}")
+    # Both are compared as they are with what tokens and browsers say, which never has it.
+    slashed = [name for name in REQUIRED if any(one.strip().endswith("/") for one in given[name].split(","))]
+    if slashed:
+        sys.exit(f"deploy: {' and '.join(map(variable, slashed))} must not end with a slash")
     given["Stage"] = stage
     given["Deployment"] = attempt()
     if "--despite-alarms" in switches:
@@ -68,8 +72,12 @@ def parameters(stage, switches):
     if not os.environ.get("GIT_SHA"):
         given["GitSha"] = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
     if not given["ClerkJwks"]:
-        with urllib.request.urlopen(f"{given['ClerkIssuer'].rstrip('/')}/.well-known/jwks.json", timeout=30) as answer:
-            given["ClerkJwks"] = json.dumps(json.load(answer), separators=(",", ":"))
+        keys = f"{given['ClerkIssuer']}/.well-known/jwks.json"
+        try:
+            with urllib.request.urlopen(keys, timeout=30) as answer:
+                given["ClerkJwks"] = json.dumps(json.load(answer), separators=(",", ":"))
+        except (OSError, ValueError) as error:
+            sys.exit(f"deploy: {keys} cannot be read ({error}): is CLERK_ISSUER right? Or give the keys in CLERK_JWKS")
     without = [variable(name) for name, value in given.items() if value is None]
     if without:
         sys.exit(f"deploy: set {' and '.join(without)}")

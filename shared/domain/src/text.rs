@@ -163,14 +163,17 @@ fn is_invisible(c: char) -> bool {
     matches!(u32::from(c), 0x00AD | 0x061C | 0x180E | 0x200B..=0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFE00..=0xFE0F | 0xFEFF)
 }
 
-/// Fillers, the blank pattern of Braille, and tags: letters and marks by their class that show nothing by themselves.
+/// What else shows nothing by itself: the rest of Unicode's Default_Ignorable_Code_Point, the blank pattern of Braille,
+/// annotation marks, characters for private use, and what is no character.
 fn is_blank(c: char) -> bool {
-    matches!(u32::from(c), 0x034F | 0x115F | 0x1160 | 0x2800 | 0x3164 | 0xFFA0 | 0xE_0000..=0xE_007F)
+    matches!(u32::from(c),
+        0x034F | 0x115F | 0x1160 | 0x17B4 | 0x17B5 | 0x180B..=0x180F | 0x2800 | 0x3164 | 0xE000..=0xF8FF | 0xFFA0
+        | 0xFFF0..=0xFFFB | 0xFFFE | 0xFFFF | 0x1_BCA0..=0x1_BCA3 | 0x1_D173..=0x1_D17A | 0xE_0000..=0x10_FFFF)
 }
 
 /// Whether a character leaves a trace on the screen.
 pub fn is_seen(c: char) -> bool {
-    !is_invisible(c) && !is_blank(c) && !c.is_whitespace() && !c.is_control()
+    !is_invisible(c) && !is_blank(c) && !is_combining_mark(c) && !c.is_whitespace() && !c.is_control()
 }
 
 /// Whether a character may stand in a text of several lines: it is no control character but one that makes lines, and does
@@ -183,7 +186,7 @@ pub fn fits_a_text(c: char) -> bool {
 /// Whether a character may stand in a single line, such as a name: it is seen, a space, or shapes what is beside it, as
 /// joiners and selectors of variants do.
 pub fn fits_a_line(c: char) -> bool {
-    let shapes = matches!(c, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}');
+    let shapes = matches!(c, '\u{200C}' | '\u{200D}' | '\u{180B}'..='\u{180D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}');
     let is_line_end = matches!(c, '\u{2028}' | '\u{2029}');
     shapes || !(c.is_control() || is_line_end || is_invisible(c) || is_blank(c))
 }
@@ -267,18 +270,26 @@ mod tests {
 
     #[test]
     fn a_line_has_what_is_seen_and_what_shapes_it() {
-        for name in ["Zoë O’Neil", "میرزا\u{200c}یی", "क्\u{200d}ष", "Ada 👩\u{200d}💻", "❤\u{fe0f}"]
+        for name in ["Zoë O’Neil", "میرزا\u{200c}یی", "क्\u{200d}ष", "Ada 👩\u{200d}💻", "❤\u{fe0f}", "葛\u{e0100}城"]
         {
             assert!(name.chars().all(fits_a_line), "{name}");
         }
-        for name in
-            ["Ada\u{200b}", "\u{feff}Ada", "Ada\u{202e}adA", "Ada\nLovelace", "Ada\u{2028}", "Ada\u{7}", "Ada\u{3164}"]
-        {
+        for name in [
+            "Ada\u{200b}",
+            "\u{feff}Ada",
+            "Ada\u{202e}adA",
+            "Ada\nLovelace",
+            "Ada\u{2028}",
+            "Ada\u{7}",
+            "Ada\u{3164}",
+            "Ada\u{fff9}",
+            "\u{e000}",
+        ] {
             assert!(!name.chars().all(fits_a_line), "{name:?}");
         }
         assert!("two\r\n\tlines, \u{200e}one\u{200b}".chars().all(fits_a_text));
         assert!(!fits_a_text('\u{202e}') && !fits_a_text('\u{2066}') && !fits_a_text('\0'));
-        assert!(!"\u{200d} \u{fe0f}\t\u{3164}\u{2800}".chars().any(is_seen));
+        assert!(!"\u{200d} \u{fe0f}\t\u{3164}\u{2800}\u{300}\u{17b4}\u{e0100}".chars().any(is_seen));
     }
 
     #[test]

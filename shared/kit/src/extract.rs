@@ -16,6 +16,9 @@ use crate::error::{Error, RequestError, not_found};
 /// The largest body of an API request.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// No member of ours has a longer name.
+const LONGEST_NAME: usize = 40;
+
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Error> {
     match Limited::new(request.into_body(), limit).collect().await {
@@ -57,7 +60,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
         // serde_json calls some wrong types, such as null for an enum, a syntax error, and stops at a wrong value before
         // it sees that what follows is not JSON.
         if serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
-            let message = without_position(inner);
+            let message = with_a_short_name(&without_position(inner));
             let field = if path == "." { named_member(&message).unwrap_or_default() } else { path };
             Error::from(ValidationError::field(field, without_value(&message)))
         } else {
@@ -88,7 +91,7 @@ fn without_value(message: &str) -> String {
 /// What serde expects, as somebody would say it who knows JSON and not Rust.
 fn in_words_of_json(expected: &str) -> &str {
     match expected.split(' ').next() {
-        Some("u8" | "u16" | "u32" | "u64" | "usize") => "a whole number that is not negative",
+        Some("u8" | "u16" | "u32" | "u64" | "usize") => "a whole number, neither negative nor too large",
         Some("i8" | "i16" | "i32" | "i64" | "isize") => "a whole number",
         Some("f32" | "f64") => "a number",
         Some("struct") => "an object",
@@ -106,6 +109,17 @@ fn in_words_of_json(expected: &str) -> &str {
 fn named_member(message: &str) -> Option<String> {
     let names_it = ["missing field", "unknown field", "duplicate field"].iter().any(|start| message.starts_with(start));
     if names_it { quoted(message) } else { None }
+}
+
+/// What serde says, with no more of the name that it quotes first than a name of ours could have: it is the caller's.
+fn with_a_short_name(message: &str) -> String {
+    match quoted(message) {
+        Some(name) if name.chars().count() > LONGEST_NAME => {
+            let start: String = name.chars().take(LONGEST_NAME).collect();
+            message.replacen(&name, &format!("{start}…"), 1)
+        }
+        _ => message.to_owned(),
+    }
 }
 
 /// The first `name` in backticks.
@@ -178,8 +192,8 @@ mod tests {
     #[test]
     fn a_refusal_names_the_member_and_speaks_of_json() {
         for (body, refusal) in [
-            (r#"{"priceCredits":"x"}"#, "priceCredits: expected a whole number that is not negative"),
-            (r#"{"priceCredits":-1}"#, "priceCredits: expected a whole number that is not negative"),
+            (r#"{"priceCredits":"x"}"#, "priceCredits: expected a whole number, neither negative nor too large"),
+            (r#"{"priceCredits":-1}"#, "priceCredits: expected a whole number, neither negative nor too large"),
             (r#"{"amount":0}"#, "amount: expected a whole number other than 0"),
             (r#"{"when":"x"}"#, "when: is not of the form that the API's document gives"),
             (r#"{"when":1}"#, "when: expected a date-time such as 2026-11-20T10:00:00Z"),
@@ -193,5 +207,7 @@ mod tests {
             let refused = parse_json::<Asked>(body.as_bytes()).unwrap_err();
             assert_eq!(format!("{refused:?}"), format!("validation_failed: {refusal}"), "{body}");
         }
+        let refused = parse_json::<Asked>(format!(r#"{{"{}":1}}"#, "é".repeat(9_000)).as_bytes()).unwrap_err();
+        assert!(format!("{refused:?}").len() < 600, "{refused:?}");
     }
 }

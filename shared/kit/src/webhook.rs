@@ -10,7 +10,7 @@ use crate::App;
 use crate::error::Error;
 use crate::extract::read_body;
 
-/// The largest delivery we read, before and after it is inflated (DECISIONS.md, "Repeats").
+/// The largest delivery we read, before and after it is inflated (a provider's largest is a few kilobytes).
 pub const MAX_DELIVERY_BYTES: usize = 1024 * 1024;
 
 /// A delivery as it was received.

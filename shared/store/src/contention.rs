@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// How often an operation is tried before it gives up with [`crate::StoreError::Contended`]. A popular interviewer's day is
 /// one item, so that everybody who books on it is everybody's rival: five attempts refused half of 48 who wanted 48
-/// different times.
-pub const ATTEMPTS: u32 = 8;
+/// different times, and eight a few of 24 on a busy machine. The pauses add up to four seconds at most.
+pub const ATTEMPTS: u32 = 12;
 
 /// The pause before attempt `attempt` (1 for the first repeat): random, and growing up to half a second, so that rivals
 /// spread out. `random` is any random number.
