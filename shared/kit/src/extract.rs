@@ -16,8 +16,8 @@ use crate::error::{Error, RequestError, not_found};
 /// The largest body of an API request.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// No member of ours has a longer name.
-const LONGEST_NAME: usize = 40;
+/// No member of ours has a longer name, or path.
+const LONGEST_NAME: usize = 60;
 
 /// Reads a body of at most `limit` bytes.
 pub(crate) async fn read_body(request: Request, limit: usize) -> Result<Bytes, Error> {
@@ -55,7 +55,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
+        let path = short(&error.path().to_string());
         let inner = error.inner();
         // serde_json calls some wrong types, such as null for an enum, a syntax error, and stops at a wrong value before
         // it sees that what follows is not JSON.
@@ -113,13 +113,15 @@ fn named_member(message: &str) -> Option<String> {
 
 /// What serde says, with no more of the name that it quotes first than a name of ours could have: it is the caller's.
 fn with_a_short_name(message: &str) -> String {
-    match quoted(message) {
-        Some(name) if name.chars().count() > LONGEST_NAME => {
-            let start: String = name.chars().take(LONGEST_NAME).collect();
-            message.replacen(&name, &format!("{start}…"), 1)
-        }
-        _ => message.to_owned(),
+    quoted(message).map_or_else(|| message.to_owned(), |name| message.replacen(&name, &short(&name), 1))
+}
+
+/// A path to a member of ours, or the beginning of something longer.
+fn short(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
     }
+    name.chars().take(LONGEST_NAME).chain(['…']).collect()
 }
 
 /// The first `name` in backticks.
