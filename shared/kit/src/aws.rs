@@ -49,6 +49,8 @@ macro_rules! builder {
 /// No call of ours but those that move files takes seconds. What hangs, on a connection that died while the function was
 /// frozen for one, is cut and tried again by the SDK, three times within the time of a request's function.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// The same where an emulator answers, on a machine that may have much else to do.
+const EMULATOR_ATTEMPT: Duration = Duration::from_secs(10);
 /// A part of a file, or the end of an upload, which S3 may take its time for.
 const FILE_ATTEMPT: Duration = Duration::from_mins(1);
 
@@ -87,19 +89,23 @@ impl Aws {
         Self { region: "eu-west-1".to_owned(), credentials, endpoint: Some(endpoint.to_owned()), http }
     }
 
+    fn attempt(&self) -> Duration {
+        if self.endpoint.is_some() { EMULATOR_ATTEMPT } else { ATTEMPT }
+    }
+
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::from_conf(builder!(self, aws_sdk_dynamodb, ATTEMPT).build())
+        aws_sdk_dynamodb::Client::from_conf(builder!(self, aws_sdk_dynamodb, self.attempt()).build())
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::from_conf(builder!(self, aws_sdk_sqs, ATTEMPT).build())
+        aws_sdk_sqs::Client::from_conf(builder!(self, aws_sdk_sqs, self.attempt()).build())
     }
 
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        aws_sdk_secretsmanager::Client::from_conf(builder!(self, aws_sdk_secretsmanager, ATTEMPT).build())
+        aws_sdk_secretsmanager::Client::from_conf(builder!(self, aws_sdk_secretsmanager, self.attempt()).build())
     }
 
     /// S3. An emulator has no host name per bucket, so the bucket is in the path there.
