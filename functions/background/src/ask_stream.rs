@@ -72,9 +72,9 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         && let Some(told) = stays.get_mut(last.session_id.as_str())
     {
         let same = |a: &Participant, b: &Participant| a.user_id == b.user_id && a.user_session_id == b.user_session_id;
-        let listed = told.clone();
-        let unlisted = last.participants.iter().filter(|there| !listed.iter().any(|stay| same(stay, there)));
-        told.extend(unlisted.cloned());
+        let unlisted = last.participants.iter().filter(|there| !told.iter().any(|stay| same(stay, there)));
+        let unlisted: Vec<Participant> = unlisted.cloned().collect();
+        told.extend(unlisted);
     }
 
     if let Some(last) = &state.last_session {
