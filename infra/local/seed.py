@@ -8,6 +8,7 @@ import json
 import sys
 import urllib.error
 import urllib.request
+import uuid
 
 ADMIN = {"id": "user_demo_admin", "firstName": "Ada", "lastName": "Admin", "email": "ada@demo.greenroom.test"}
 
@@ -53,6 +54,10 @@ class Refused(Exception):
     pass
 
 
+class Silent(Refused):
+    """No answer came, and what was asked for may or may not have happened."""
+
+
 def call(method, url, body=None, headers=None):
     """Status and parsed answer. Local addresses only, hence no proxy."""
     request = urllib.request.Request(url, method=method, headers={"content-type": "application/json", **(headers or {})})
@@ -70,6 +75,8 @@ def call(method, url, body=None, headers=None):
             return error.code, {"detail": text[:500]}
     except urllib.error.URLError as error:
         raise Refused(f"{method} {url}: {error.reason}") from error
+    except (TimeoutError, ConnectionError) as error:
+        raise Silent(f"{method} {url}: {error or type(error).__name__}") from error
 
 
 class Person:
@@ -90,10 +97,14 @@ class Person:
         self.me = self.ask("POST", "/api/user/sync", {"name": f"{user['firstName']} {user['lastName']}", "email": user["email"]})
 
     def ask(self, method, path, body=None, key=None):
-        headers = dict(self.headers)
-        if key:
-            headers["idempotency-key"] = key
-        return expect(call(method, f"{self.api}{path}", body, headers), f"{method} {path} as {self.id}")
+        # With a key, asking once more where no answer came does nothing twice.
+        headers = {**self.headers, "idempotency-key": key or str(uuid.uuid4())}
+        try:
+            answer = call(method, f"{self.api}{path}", body, headers)
+        except Silent as silence:
+            print(f"asked once more: {silence}", file=sys.stderr)
+            answer = call(method, f"{self.api}{path}", body, headers)
+        return expect(answer, f"{method} {path} as {self.id}")
 
 
 def expect(answer, what):

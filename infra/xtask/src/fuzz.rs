@@ -58,9 +58,14 @@ pub async fn fuzz(options: Options) -> Outcome<()> {
     against(&stack, &data, options).await
 }
 
+/// What fuzzing needs.
+pub async fn python() -> Outcome<Python> {
+    Python::with("requirements-fuzz.txt").await
+}
+
 /// Fuzzes a stack as it described itself when it was ready.
 pub async fn against(stack: &Value, data: &Path, options: Options) -> Outcome<()> {
-    let mut script = Python::with("requirements-fuzz.txt").await?.script("fuzz.py");
+    let mut script = python().await?.script("fuzz.py");
     let job = json!({
         "apiUrl": stack["apiUrl"],
         "clerkUrl": stack["simulators"]["clerk"]["baseUrl"],

@@ -12,6 +12,7 @@ use tokio::process::{Child, Command};
 use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed};
+use crate::up::emulator;
 use crate::{fuzz, no_options, places, second_engine, settings, simulate};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
@@ -33,12 +34,17 @@ pub async fn test(options: &[String]) -> Outcome<()> {
     replay.args(["test", "--package", "tests", "--test", "system", "--", "replay::"]);
     timed("replay of every function", run("cargo test --package tests replay::", &mut replay)).await?;
 
+    // Installed before the stack is there, whose answers would come late beside it.
+    fuzz::python().await?;
     let data = places::greenroom().join("test");
     let (mut stack, ready) = timed("private stack", start(&data)).await?;
     let outcome = match ready {
         Ok(ready) => timed("tests of the system", system_tests(&data, &ready)).await,
         Err(failure) => Err(failure),
     };
+    if outcome.is_err() {
+        show_end(&emulator::log(&data));
+    }
     timed("stop", async {
         stop(&mut stack, STOP_PATIENCE).await;
         Ok(())
@@ -98,6 +104,18 @@ pub async fn start(data: &Path) -> Outcome<(Child, Outcome<Value>)> {
         _ => Err(Failure::new("the private stack did not start, see above")),
     };
     Ok((child, ready))
+}
+
+/// The last lines of the emulator's log, which whoever reads of a failure elsewhere has no other way to see.
+fn show_end(log: &Path) {
+    const LINES: usize = 30;
+    const LONGEST: usize = 300;
+    let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    eprintln!("the end of {}:", log.display());
+    for line in &lines[lines.len().saturating_sub(LINES)..] {
+        eprintln!("  {}", line.chars().take(LONGEST).collect::<String>());
+    }
 }
 
 async fn system_tests(data: &Path, ready: &Value) -> Outcome<()> {

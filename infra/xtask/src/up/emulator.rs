@@ -43,6 +43,8 @@ pub fn start(python: &Python, data: &Path, port: u16) -> Outcome<Child> {
         .env("S3_DATA_DIR", data.join("s3"))
         .env("TMPDIR", temporary)
         .env("LAMBDA_EXECUTOR", "local")
+        // Each process that a crowd left behind costs it a little time always; kept for five minutes, 230 took half a core.
+        .env("LAMBDA_WARM_TTL_SECONDS", "20")
         // It would look for containers to clean up, and there are none of ours.
         .env("DOCKER_HOST", "unix:///nonexistent")
         .stdin(Stdio::null())

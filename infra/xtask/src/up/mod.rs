@@ -3,7 +3,7 @@
 //! An AWS emulator gets the very `template.yaml`, provider simulators stand where the providers are, and demo people are
 //! made through the product's own API. Data is kept between runs.
 
-mod emulator;
+pub mod emulator;
 pub mod ports;
 mod simulators;
 
