@@ -7,33 +7,20 @@ use kit::callers::Admin;
 use kit::views::BookingView;
 use kit::write::answer;
 use kit::{App, As, Error, List, Query, Route, Who, page};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use store::booking::{self, MonthPlace};
 
 /// The route.
 pub fn route() -> Route {
     Route::get("list_all_bookings", "/api/admin/bookings", Who::Admin, list_all_bookings)
         .about("Lists all bookings, the latest made first.")
-        .query::<Asked>()
+        .query::<page::Asked>()
         .answers::<List<BookingView>>(200)
-}
-
-/// Which part of the list.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Asked {
-    /// How many at most: 1 to 100, 20 by default.
-    #[schemars(range(min = 1, max = 100))]
-    limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
-    cursor: Option<String>,
 }
 
 async fn list_all_bookings(
     State(app): State<App>,
     _: As<Admin>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<page::Asked>,
 ) -> Result<Response, Error> {
     let (limit, now) = (page::limit(asked.limit)?, app.now());
     let from = asked.cursor.as_deref().map_or_else(|| Ok(MonthPlace::newest(now)), MonthPlace::parse)?;

@@ -10,7 +10,7 @@ use kit::callers::Admin;
 use kit::write::answer;
 use kit::{App, As, Error, List, Query, Route, Who, page};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::keys;
 use store::user::VerificationRequest;
 
@@ -18,19 +18,8 @@ use store::user::VerificationRequest;
 pub fn route() -> Route {
     Route::get("list_verifications", "/api/admin/verifications", Who::Admin, list_verifications)
         .about("Lists the verifications that are not decided yet, oldest first.")
-        .query::<Asked>()
+        .query::<page::Asked>()
         .answers::<List<VerificationView>>(200)
-}
-
-/// Which part of the list.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Asked {
-    /// How many at most: 1 to 100, 20 by default.
-    #[schemars(range(min = 1, max = 100))]
-    limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
-    cursor: Option<String>,
 }
 
 /// A verification that waits for a decision.
@@ -80,7 +69,7 @@ impl VerificationView {
 async fn list_verifications(
     State(app): State<App>,
     _: As<Admin>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<page::Asked>,
 ) -> Result<Response, Error> {
     let limit = page::limit(asked.limit)?;
     let after = asked.cursor.as_deref().map(store::user::undecided_cursor).transpose()?;

@@ -9,33 +9,20 @@ use http::StatusCode;
 use kit::callers::Interviewer;
 use kit::write::answer;
 use kit::{App, As, Error, List, Query, Route, Who, page};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use store::{cursor, keys};
 
 /// The route.
 pub fn route() -> Route {
     Route::get("list_availability", "/api/availability", Who::Interviewer, list_availability)
         .about("Lists your availability rules, in the order in which they were declared.")
-        .query::<Asked>()
+        .query::<page::Asked>()
         .answers::<List<AvailabilityRule>>(200)
-}
-
-/// Which part of the list.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Asked {
-    /// How many at most: 1 to 100, 20 by default.
-    #[schemars(range(min = 1, max = 100))]
-    limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
-    cursor: Option<String>,
 }
 
 async fn list_availability(
     State(app): State<App>,
     As(me): As<Interviewer>,
-    Query(asked): Query<Asked>,
+    Query(asked): Query<page::Asked>,
 ) -> Result<Response, Error> {
     let limit = page::limit(asked.limit)?;
     let after = asked.cursor.as_deref().map(place).transpose()?;

@@ -100,6 +100,7 @@ fn in_words_of_json(expected: &str) -> &str {
             "a map" => "an object",
             "a sequence" => "an array",
             "a timestamp string" => "a date-time such as 2026-11-20T10:00:00Z",
+            "unit" => "one of the names that the API's document gives",
             other => other,
         },
     }
@@ -201,6 +202,7 @@ mod tests {
             (r#"{"when":1}"#, "when: expected a date-time such as 2026-11-20T10:00:00Z"),
             (r#"{"bookingId":"x"}"#, "bookingId: not a valid bkg_… id"),
             (r#"{"asset":"GOLD"}"#, "asset: expected `CREDIT` or `COPILOT_MINUTE`"),
+            (r#"{"asset":{"CREDIT":1}}"#, "asset: expected one of the names that the API's document gives"),
             (r#"{"asset":null,"names":"x"}"#, "names: expected an array"),
             (r#"{"names":[1]}"#, "names[0]: expected a string"),
             (r#"{"inner":1}"#, "inner: expected an object"),

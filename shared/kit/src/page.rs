@@ -1,10 +1,22 @@
 //! Lists: `?limit=` and `?cursor=` in, `items` and `nextCursor` out.
 
 use domain::problem::ValidationError;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Which part of a list without filters is asked for.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// How many at most: 1 to 100, 20 by default.
+    #[schemars(range(min = 1, max = 100))]
+    pub limit: Option<u32>,
+    /// Where to go on: the `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
 
 /// One page of a list.
-#[derive(Debug, Serialize, schemars::JsonSchema)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "{T}List")]
 pub struct List<T> {
