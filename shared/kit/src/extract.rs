@@ -202,7 +202,7 @@ mod tests {
             (r#"{"when":1}"#, "when: expected a date-time such as 2026-11-20T10:00:00Z"),
             (r#"{"bookingId":"x"}"#, "bookingId: not a valid bkg_… id"),
             (r#"{"asset":"GOLD"}"#, "asset: expected `CREDIT` or `COPILOT_MINUTE`"),
-            (r#"{"asset":{"CREDIT":1}}"#, "asset: expected one of the names that the API's document gives"),
+            (r#"{"asset":{"CREDIT":1}}"#, "asset.CREDIT: expected one of the names that the API's document gives"),
             (r#"{"asset":null,"names":"x"}"#, "names: expected an array"),
             (r#"{"names":[1]}"#, "names[0]: expected a string"),
             (r#"{"inner":1}"#, "inner: expected an object"),
