@@ -51,7 +51,7 @@ def fuzz(job, people):
     command += ["run", document, "--url", job["apiUrl"]]
     command += ["--phases", "examples,coverage,fuzzing", "--mode", "all", "--checks", ",".join(CHECKS), "--seed", str(job["seed"])]
     command += ["--max-examples", str(job["examples"]), "--workers", "1", "--continue-on-failure", "--no-shrink", "--no-color"]
-    command += ["--generation-database", "none", "--request-timeout", "30", "--warnings", "off"]
+    command += ["--generation-database", "none", "--request-timeout", "60", "--warnings", "off"]
     surroundings = {**os.environ, "SCHEMATHESIS_HOOKS": "fuzz_hooks", "PYTHONPATH": str(here)}
     surroundings["GREENROOM_FUZZ_JOB"] = str(file)
     # Its report goes to standard error: standard output belongs to whoever started us.
@@ -76,7 +76,7 @@ def deliver(job):
             sent = {name: choose.choice(words) for name in headers if choose.random() < 0.9}
             request = urllib.request.Request(f"{job['apiUrl']}/api/webhooks/{provider}", body, sent, method="POST")
             try:
-                with opener.open(request, timeout=30) as answer:
+                with opener.open(request, timeout=60) as answer:
                     status = answer.status
             except urllib.error.HTTPError as refusal:
                 status = refusal.code
