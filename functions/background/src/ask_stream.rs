@@ -67,18 +67,16 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
             stays.insert(session, client.list_participants(id, session).await?);
         }
     }
-    // Who is there now is told by the call; the list of stays may lag behind it.
-    if let Some(last) = &state.last_session
-        && let Some(told) = stays.get_mut(last.session_id.as_str())
-    {
-        let same = |a: &Participant, b: &Participant| a.user_id == b.user_id && a.user_session_id == b.user_session_id;
-        let unlisted = last.participants.iter().filter(|there| !told.iter().any(|stay| same(stay, there)));
-        let unlisted: Vec<Participant> = unlisted.cloned().collect();
-        told.extend(unlisted);
-    }
-
     if let Some(last) = &state.last_session {
         store_ends(app, id, last, &before).await?;
+        // Who is there now is told by the call; the list of stays may lag behind it.
+        if let Some(told) = stays.get_mut(last.session_id.as_str()) {
+            let same =
+                |a: &Participant, b: &Participant| a.user_id == b.user_id && a.user_session_id == b.user_session_id;
+            let unlisted = last.participants.iter().filter(|there| !told.iter().any(|stay| same(stay, there)));
+            let unlisted: Vec<Participant> = unlisted.cloned().collect();
+            told.extend(unlisted);
+        }
     }
     for (session, told) in stays {
         store_stays(app, booking, session, told).await?;
@@ -96,17 +94,18 @@ async fn send_for(
     transcripts: Vec<MediaFile>,
 ) -> Result<bool, Error> {
     let id = booking.booking_id;
-    let as_effect = |file: MediaFile| StreamFile {
+    let stream_file = |file: MediaFile| StreamFile {
         session_id: file.session_id,
         filename: file.filename,
         url: file.url,
         start_time: file.start_time,
         end_time: file.end_time,
     };
-    let recordings = recordings.into_iter().map(as_effect);
-    let transcripts = transcripts.into_iter().map(as_effect);
-    let mut effects: Vec<Effect> = recordings.map(|file| Effect::CopyRecording { booking_id: id, file }).collect();
-    effects.extend(transcripts.map(|file| Effect::CopyTranscript { booking_id: id, file }));
+    let recordings =
+        recordings.into_iter().map(|file| Effect::CopyRecording { booking_id: id, file: stream_file(file) });
+    let transcripts =
+        transcripts.into_iter().map(|file| Effect::CopyTranscript { booking_id: id, file: stream_file(file) });
+    let mut effects: Vec<Effect> = recordings.chain(transcripts).collect();
     let stored = media::list(&app.table, id, MediaKind::Transcript).await?;
     let unheard = stored.iter().any(|file| file.object_key.is_some())
         && matches!(booking.feedback, None | Some(FeedbackState::Failed));

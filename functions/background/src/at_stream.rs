@@ -64,7 +64,8 @@ impl From<Trouble> for Failure {
 /// Something that is done at Stream. It may be done again from the start.
 pub type Work = for<'a> fn(&'a App, &'a StreamClient, &'a Effect) -> BoxFuture<'a, Result<(), Trouble>>;
 
-/// Carries out what a message asks for. Where that fails, the message waits for longer each time: a recording that consent was taken back for must be stopped, and media be copied, also after an outage.
+/// Carries out what a message asks for. Where that fails, the message waits for longer each time: a recording that consent
+/// was taken back for must be stopped, and media be copied, also after an outage.
 pub async fn with_stream(app: &App, delivery: &Delivery, work: Work) -> Result<(), Failure> {
     let outcome = try_twice(app, &delivery.message.effect, work).await;
     outcome.map_err(|trouble| {

@@ -1,5 +1,6 @@
 //! The schedule that settles what nobody has settled, by the sweep column of the settlement table (DECISIONS.md, "When credits
-//! move"), and looks after what is paid until its feedback is there. It reads only what is due: the rows of each hour since the oldest that may still hold any.
+//! move"), and looks after what is paid until its feedback is there. It reads only what is due: the rows of each hour since
+//! the oldest that may still hold any.
 
 use std::time::Duration;
 

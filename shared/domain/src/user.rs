@@ -242,20 +242,20 @@ impl Identity {
         }
         checks.finish()
     }
-}
 
-impl Identity {
     /// What of it keeps the bounds of [`Identity::check`]: Clerk has others, and nobody is there to be refused.
     fn within_bounds(self) -> Self {
-        let fits = |identity: &Self| identity.check().is_ok();
         let name = self.name.map(|name| {
             let seen: String = name.chars().filter(|c| fits_a_line(*c)).collect();
             seen.trim().chars().take(100).collect::<String>().trim_end().to_owned()
         });
+        let brought = Self { name, ..self };
+        let refused = brought.check().err().map(|refusal| refusal.0).unwrap_or_default();
+        let fits = |field: &str| refused.iter().all(|error| error.field != field);
         Self {
-            name: name.filter(|name| fits(&Self { name: Some(name.clone()), ..Self::default() })),
-            email: self.email.filter(|email| fits(&Self { email: Some(email.clone()), ..Self::default() })),
-            image_url: self.image_url.filter(|url| fits(&Self { image_url: Some(url.clone()), ..Self::default() })),
+            name: brought.name.filter(|_| fits("name")),
+            email: brought.email.filter(|_| fits("email")),
+            image_url: brought.image_url.filter(|_| fits("imageUrl")),
         }
     }
 }
@@ -303,7 +303,8 @@ impl User {
         Ok(user)
     }
 
-    /// Takes Clerk's word, brought into our bounds, where it is newer than what is stored. Nothing where it is old or the person is deleted.
+    /// Takes Clerk's word, brought into our bounds, where it is newer than what is stored. Nothing where it is old or the
+    /// person is deleted.
     pub fn take_clerk_word(&self, identity: Identity, updated_at: Timestamp) -> Option<Self> {
         let is_old = self.clerk_updated_at.is_some_and(|known| known >= updated_at);
         if self.deleted_at.is_some() || is_old {
