@@ -155,6 +155,10 @@ fn refusal(problem: &(dyn Problem + Send + Sync)) -> Response {
 }
 
 fn sentence(text: &str) -> String {
+    let begins_with_a_member = text.split(' ').next().is_some_and(|word| word.ends_with(':'));
+    if begins_with_a_member {
+        return format!("{}.", text.trim_end_matches('.'));
+    }
     let mut chars = text.chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", chars.as_str().trim_end_matches('.'))
@@ -254,5 +258,19 @@ impl Problem for Unavailable {
     }
     fn retry_after_seconds(&self) -> Option<u64> {
         Some(self.retry_after_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn a_detail_is_a_sentence_and_spells_members_as_they_are() {
+        assert_eq!(sentence("the slot is taken"), "The slot is taken.");
+        assert_eq!(
+            sentence("startTime: must be a slot; amount: must be 1"),
+            "startTime: must be a slot; amount: must be 1."
+        );
     }
 }

@@ -290,6 +290,10 @@ async fn end_session(
     };
     act(&inner, &format!("{call_type}:{id}"), |call, view| {
         let at = request.at(call)?;
+        let speaks = request.inline.is_some() || request.transcript.is_some();
+        if speaks && call.live_session().is_some_and(|session| session.participants.is_empty()) {
+            return Err(Refusal::input("everybody has left; what is said is given before the last of them leaves"));
+        }
         request.give_script(call)?;
         call.end_session(view, at)
     })

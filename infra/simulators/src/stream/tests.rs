@@ -465,6 +465,23 @@ async fn a_held_open_session_lets_the_server_start_recording() {
 }
 
 #[tokio::test]
+async fn what_is_said_is_given_while_somebody_is_there() {
+    let setup = Setup::with_call("available").await;
+    let act = async |what: &str, body: Value| {
+        setup.send("POST", &format!("/simulator/calls/default/bkg_1/{what}"), &[], &body).await.0
+    };
+    let spoken = json!({ "transcript": "short-5min" });
+    // The second time, somebody comes back into the session that is empty.
+    for _ in 0..2 {
+        assert_eq!(act("join", json!({ "userId": "user_c", "transcript": "short-5min" })).await, 200);
+        assert_eq!(act("leave", json!({ "userId": "user_c" })).await, 200);
+        assert_eq!(act("end-session", spoken.clone()).await, 400, "nobody is there to say it");
+    }
+    assert_eq!(act("join", json!({ "userId": "user_c" })).await, 200);
+    assert_eq!(act("end-session", spoken).await, 200);
+}
+
+#[tokio::test]
 async fn a_call_token_admits_to_its_call_only() {
     let setup = Setup::with_call("available").await;
     let secret = EncodingKey::from_secret(setup.stream.api_secret().as_bytes());
