@@ -39,6 +39,7 @@ impl Snapshot {
             if sk.starts_with("ATTENDANCE#VISIT#") {
                 sk = format!("visit of {} from {} to {}", item["party"], item["joinedAt"], item["leftAt"]);
                 item["sk"] = json!(sk);
+                item["connection"] = json!("drawn too");
             }
             facts.push((format!("item {pk} {sk}"), item));
         }

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::booking::{Booking, FeedbackState, Party};
 use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, Versions};
 use domain::ids::BookingId;
-use domain::settlement::Visit;
+use domain::settlement::Told;
 use domain::speech::SpeechFacts;
 use domain::user::Role;
 use jiff::{SignedDuration, Timestamp};
@@ -119,8 +119,15 @@ impl Scene {
         for booking in [self.own, self.foreign] {
             for party in [Party::Interviewee, Party::Interviewer] {
                 let (joined_at, left_at) = (Some(start), Some(end));
-                let visit = Visit { session_id: "session-1".into(), party, joined_at, left_at };
-                store::booking::write_visit(&mut tx, booking, &format!("{party:?}"), &visit);
+                let told = Told {
+                    session_id: "session-1".into(),
+                    party,
+                    connection: format!("{party:?}"),
+                    joined_at,
+                    left_at,
+                    duration_seconds: None,
+                };
+                store::booking::write_told(&mut tx, booking, &told).unwrap();
             }
         }
         tx.commit(&self.world.app.table).await.unwrap();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::booking::{Booking, FeedbackState, Party, WORD_AWAITED};
-use domain::ids::BookingId;
-use domain::settlement::{Attendance, CallSession, Visit};
+use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
+use domain::settlement::{Attendance, CallSession, Told};
+use jiff::Timestamp;
 use kit::App;
 use kit::error::Error;
 use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
@@ -68,7 +68,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
         }
     }
     if let Some(last) = &state.last_session {
-        store_ends(app, id, last, &before).await?;
+        store_ends(app, booking, last, &before).await?;
         // Who is there now is told by the call; the list of stays may lag behind it.
         if let Some(told) = stays.get_mut(last.session_id.as_str()) {
             let same =
@@ -140,37 +140,43 @@ async fn is_stored(app: &App, booking: &Booking, effect: &Effect) -> Result<bool
 }
 
 /// Stores when Stream says that a session began and ended, where that was not known.
-async fn store_ends(app: &App, id: BookingId, told: &SessionState, known: &Attendance) -> Result<(), Error> {
+async fn store_ends(app: &App, booking: &Booking, told: &SessionState, known: &Attendance) -> Result<(), Error> {
     let stored = known.sessions.iter().find(|s| s.session_id == told.session_id);
-    let ends = [(told.started_at, stored.and_then(|s| s.started_at)), (told.ended_at, stored.and_then(|s| s.ended_at))];
+    let possible = |at: &Timestamp| booking.is_possible(*at);
+    let (started_at, ended_at) = (told.started_at.filter(possible), told.ended_at.filter(possible));
+    let ends = [(started_at, stored.and_then(|s| s.started_at)), (ended_at, stored.and_then(|s| s.ended_at))];
     if ends.iter().all(|(told, known)| told.is_none() || known.is_some()) {
         return Ok(());
     }
-    let fact =
-        CallSession { session_id: told.session_id.clone(), started_at: told.started_at, ended_at: told.ended_at };
+    let fact = CallSession { session_id: told.session_id.clone(), started_at, ended_at };
     let mut tx = Tx::new();
-    booking::write_session(&mut tx, id, &fact);
+    booking::write_session(&mut tx, booking.booking_id, &fact)?;
     tx.commit(&app.table).await?;
     Ok(())
 }
 
-/// Stores who Stream says was in a session. All of a session's stays are written, and together: a browser that came back under
-/// the id it had before has left one stay here that stands for several.
-async fn store_stays(app: &App, booking: &Booking, session: &str, mut told: Vec<Participant>) -> Result<(), Error> {
-    told.retain(|stay| booking.party(&stay.user_id).is_some());
-    told.sort_by_key(|stay| stay.joined_at);
-    let mut met: BTreeMap<(Party, String), usize> = BTreeMap::new();
+/// Stores who Stream says was in a session, and when.
+async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Participant>) -> Result<(), Error> {
+    let possible = |at: &Timestamp| booking.is_possible(*at);
+    let mut told: Vec<Told> = Vec::new();
+    for stay in listed {
+        let Some(party) = booking.party(&stay.user_id) else { continue };
+        let fact = Told {
+            session_id: session.to_owned(),
+            party,
+            connection: stay.user_session_id,
+            joined_at: stay.joined_at.filter(possible),
+            left_at: stay.left_at.filter(possible),
+            duration_seconds: None,
+        };
+        if (fact.joined_at.is_some() || fact.left_at.is_some()) && !told.contains(&fact) {
+            told.push(fact);
+        }
+    }
     for some in told.chunks(STAYS_AT_ONCE) {
         let mut tx = Tx::new();
-        for stay in some {
-            let Some(party) = booking.party(&stay.user_id) else { continue };
-            let times = met.entry((party, stay.user_session_id.clone())).or_default();
-            let again = if *times == 0 { String::new() } else { format!(" again {times}") };
-            *times += 1;
-            let connection = format!("{}{again}", stay.user_session_id);
-            let visit =
-                Visit { session_id: session.to_owned(), party, joined_at: stay.joined_at, left_at: stay.left_at };
-            booking::write_visit(&mut tx, booking.booking_id, &connection, &visit);
+        for fact in some {
+            booking::write_told(&mut tx, booking.booking_id, fact)?;
         }
         tx.commit(&app.table).await?;
     }
@@ -179,13 +185,14 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, mut told: Vec<
 
 #[cfg(test)]
 mod tests {
+    use domain::booking::Party;
     use jiff::SignedDuration;
     use testing::noon;
 
     use super::*;
     use crate::stage::{Stage, booking_id};
 
-    /// A browser leaves and comes back under the id it had: its events have left one row, in which the last stay is.
+    /// A browser leaves and comes back under the id it had.
     #[tokio::test]
     async fn stays_under_one_id_are_all_kept_however_often_they_are_told() {
         let stage = Stage::new().await;
@@ -197,9 +204,16 @@ mod tests {
             joined_at: at(from),
             left_at: at(to),
         };
-        let last = Visit { session_id: "s".into(), party: Party::Interviewer, joined_at: at(3), left_at: at(60) };
+        let last = Told {
+            session_id: "s".into(),
+            party: Party::Interviewer,
+            connection: "device".into(),
+            joined_at: at(3),
+            left_at: at(60),
+            duration_seconds: None,
+        };
         let mut tx = Tx::new();
-        booking::write_visit(&mut tx, booking_id(), "device", &last);
+        booking::write_told(&mut tx, booking_id(), &last).unwrap();
         tx.commit(&stage.app.table).await.unwrap();
 
         for _ in 0..2 {

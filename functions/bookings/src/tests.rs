@@ -2,7 +2,7 @@
 
 use domain::booking::Party;
 use domain::ids::{BookingId, UserId};
-use domain::settlement::Visit;
+use domain::settlement::Told;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Tx;
@@ -52,9 +52,16 @@ async fn balances(world: &World, user: &str) -> (u64, u64, u64) {
 async fn was_there(world: &World, id: BookingId, party: Party, from: i64, to: i64) {
     let start: Timestamp = TOMORROW.parse().unwrap();
     let at = |minute| Some(start + SignedDuration::from_mins(minute));
-    let visit = Visit { session_id: "s1".into(), party, joined_at: at(from), left_at: at(to) };
+    let told = Told {
+        session_id: "s1".into(),
+        party,
+        connection: format!("{party:?}{from}"),
+        joined_at: at(from),
+        left_at: at(to),
+        duration_seconds: None,
+    };
     let mut tx = Tx::new();
-    store::booking::write_visit(&mut tx, id, &format!("{party:?}{from}"), &visit);
+    store::booking::write_told(&mut tx, id, &told).unwrap();
     tx.commit(&world.app.table).await.unwrap();
 }
 

@@ -7,7 +7,8 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::booking::Booking;
 use domain::ids::BookingId;
-use domain::settlement::{CallSession, Visit};
+use domain::settlement::{CallSession, Told};
+use jiff::Timestamp;
 use kit::error::Error;
 use kit::secrets::Provider;
 use kit::webhook::{DeliveryError, RawDelivery, Received, received};
@@ -17,7 +18,7 @@ use providers::stream::webhook::{
     BodyError, CallEvent, CallEventKind, SignatureError, StreamEvent, decode, parse, verify,
 };
 use providers::stream::{CALL_TYPE, MediaFile};
-use store::booking::{Call, write_call, write_session, write_visit};
+use store::booking::{Call, write_call, write_session, write_told};
 use store::media::{MediaKind, StoredFile, digest};
 use store::outbox::{Effect, StreamFile};
 use store::webhook::Delivery;
@@ -138,35 +139,71 @@ async fn record(
 /// Facts that stand on their own: who was there, and that there will be no transcript.
 fn write_facts(tx: &mut Tx, booking: &Booking, event: &CallEvent) -> Result<(), StoreError> {
     let (booking_id, at) = (booking.booking_id, event.created_at);
+    let possible = |at: Timestamp| booking.is_possible(at).then_some(at);
     match &event.kind {
         CallEventKind::SessionStarted { session_id } => {
-            let session = CallSession { session_id: session_id.clone(), started_at: Some(at), ended_at: None };
-            write_session(tx, booking_id, &session);
+            let session = CallSession { session_id: session_id.clone(), started_at: possible(at), ended_at: None };
+            write_possible_session(tx, booking_id, &session)
         }
         CallEventKind::SessionEnded { session_id } => {
-            let session = CallSession { session_id: session_id.clone(), started_at: None, ended_at: Some(at) };
-            write_session(tx, booking_id, &session);
+            let session = CallSession { session_id: session_id.clone(), started_at: None, ended_at: possible(at) };
+            write_possible_session(tx, booking_id, &session)
         }
         CallEventKind::ParticipantJoined { session_id, user_id, user_session_id, joined_at } => {
             // Others may be let into a call by Stream's dashboard; they decide nothing.
-            if let Some(party) = booking.party(user_id) {
-                let visit = Visit { session_id: session_id.clone(), party, joined_at: Some(*joined_at), left_at: None };
-                write_visit(tx, booking_id, user_session_id, &visit);
-            }
+            let Some(party) = booking.party(user_id) else { return Ok(()) };
+            let told = Told {
+                session_id: session_id.clone(),
+                party,
+                connection: user_session_id.clone(),
+                joined_at: possible(*joined_at),
+                left_at: None,
+                duration_seconds: None,
+            };
+            write_possible(tx, booking_id, &told)
         }
-        CallEventKind::ParticipantLeft { session_id, user_id, user_session_id, joined_at, left_at, .. } => {
-            if let Some(party) = booking.party(user_id) {
-                let visit =
-                    Visit { session_id: session_id.clone(), party, joined_at: *joined_at, left_at: Some(*left_at) };
-                write_visit(tx, booking_id, user_session_id, &visit);
-            }
+        CallEventKind::ParticipantLeft {
+            session_id,
+            user_id,
+            user_session_id,
+            joined_at,
+            left_at,
+            duration_seconds,
+        } => {
+            let Some(party) = booking.party(user_id) else { return Ok(()) };
+            let told = Told {
+                session_id: session_id.clone(),
+                party,
+                connection: user_session_id.clone(),
+                joined_at: joined_at.and_then(possible),
+                left_at: possible(*left_at),
+                duration_seconds: *duration_seconds,
+            };
+            write_possible(tx, booking_id, &told)
         }
         CallEventKind::TranscriptionFailed { .. } => {
-            media::write(tx, booking_id, MediaKind::Transcript, &missing_transcript(event))?;
+            media::write(tx, booking_id, MediaKind::Transcript, &missing_transcript(event))
         }
-        _ => {}
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// Writes what was told of a session, unless its time cannot be.
+fn write_possible_session(tx: &mut Tx, booking_id: BookingId, session: &CallSession) -> Result<(), StoreError> {
+    if session.started_at.is_none() && session.ended_at.is_none() {
+        tracing::warn!(booking.id = %booking_id, "a session of the call began or ended at a time that cannot be");
+        return Ok(());
+    }
+    write_session(tx, booking_id, session)
+}
+
+/// Writes what was told of a connection, unless its times cannot be.
+fn write_possible(tx: &mut Tx, booking_id: BookingId, told: &Told) -> Result<(), StoreError> {
+    if told.joined_at.is_none() && told.left_at.is_none() {
+        tracing::warn!(booking.id = %booking_id, "somebody came or went at a time that cannot be");
+        return Ok(());
+    }
+    write_told(tx, booking_id, told)
 }
 
 /// A failed transcription names neither its session nor a file, so its time stands for both.

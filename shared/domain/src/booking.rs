@@ -9,6 +9,8 @@ use crate::ledger::Transfer;
 use crate::problem::{Kind, Problem};
 use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason};
 
+/// How far a provider's clock may be from ours.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
 /// The call's door opens this long before the start.
 pub const DOOR_OPENS_BEFORE: SignedDuration = SignedDuration::from_mins(10);
 /// The call's door closes this long after the end.
@@ -379,6 +381,13 @@ impl Booking {
             SettlementReason::DidNotTakePlace
         };
         Ok(Applied::Now(self.released(Cancellation { by: party.into(), reason, code, at: now }, settled_as)))
+    }
+
+    /// Whether something can have happened in the call at `at`. The clocks of providers are not ours, but a call is not a
+    /// quarter of an hour older than its booking, and nobody stays for a day after its end.
+    pub fn is_possible(&self, at: Timestamp) -> bool {
+        let (earliest, latest) = (self.created_at - CLOCKS_DIFFER, self.end_time + SignedDuration::from_hours(24));
+        (earliest..=latest).contains(&at)
     }
 
     /// Cancels because a party's account was deleted. Only what has not begun is cancelled.

@@ -432,6 +432,10 @@ impl Wallet {
 
     fn count_month(&mut self, transfer: &Transfer) {
         let month = utc_month(transfer.created_at);
+        // What commits late, when a transfer of a later month is counted already, belongs to sums that nobody sees any more.
+        if month < self.month {
+            return;
+        }
         if self.month != month {
             (self.month, self.spent_in_month, self.earned_in_month) = (month, 0, 0);
         }
@@ -519,6 +523,18 @@ mod tests {
         assert_eq!(candidate.this_month(now), (30, 0));
         assert_eq!(interviewer.this_month(now), (0, 30));
         assert_eq!(interviewer.this_month(at("2026-12-01T00:00:00Z")), (0, 0));
+    }
+
+    #[test]
+    fn a_transfer_of_last_month_that_commits_late_leaves_the_sums_of_this_month() {
+        let (november, december) = (at("2026-11-30T23:59:59Z"), at("2026-12-01T00:00:01Z"));
+        let mut wallet = Wallet { held: 50, ..Wallet::empty(user("cara"), Asset::Credit) };
+        for (n, now) in [(1, december), (2, november), (3, december)] {
+            let capture = Transfer::capture(booking(n), &user("cara"), &user("ivy"), 10, now);
+            wallet.apply(&capture, || TransactionId::new(Ulid(n))).unwrap();
+        }
+        assert_eq!(wallet.this_month(december), (20, 0));
+        assert_eq!((wallet.this_month(november), wallet.held), ((0, 0), 20));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Attendance decides: what the joins and leaves that Stream reported say about a session (DECISIONS.md, "When
 //! credits move").
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -13,21 +15,43 @@ pub const INTERVIEWER_PRESENT_AFTER: SignedDuration = SignedDuration::from_mins(
 /// An interviewer who waited this long within the booked time, alone, has done their part.
 pub const INTERVIEWER_WAITED: SignedDuration = SignedDuration::from_mins(10);
 
-/// One stay of one party in a session of the call. The two ends may become known in any order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// One stay of one party in a session of the call, as it follows from everything that was told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Visit {
     /// The call session it belongs to; a call has a new one each time everybody has left.
     pub session_id: String,
     /// Who.
     pub party: Party,
-    /// When they came, as Stream says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When they came; none where only the end was told.
     pub joined_at: Option<Timestamp>,
-    /// When they left, as Stream says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When they left; none where it was not told, or they are still there.
     pub left_at: Option<Timestamp>,
 }
+
+/// What Stream told at one time of one connection: that it joined, that it left, or both. A connection may join and leave
+/// several times under one id, and an event of its leaving may name the first of its joins, so this is no stay yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Told {
+    /// The call session.
+    pub session_id: String,
+    /// Who.
+    pub party: Party,
+    /// Stream's id of the connection. A browser makes it, so it tells connections apart only together with the party.
+    pub connection: String,
+    /// A time at which it joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joined_at: Option<Timestamp>,
+    /// A time at which it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_at: Option<Timestamp>,
+    /// How long it was there before it left, by Stream's count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+}
+
+/// The event of a leave and the list of stays may tell the same leave some moments apart.
+const SAME_LEAVE: SignedDuration = SignedDuration::from_secs(5);
 
 /// One session of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +91,77 @@ pub enum Finding {
 
 type Interval = (Timestamp, Timestamp);
 
+/// What was told at one instant of one connection.
+#[derive(Debug, Clone, Copy, Default)]
+struct Instant {
+    joined: bool,
+    left: bool,
+    duration_seconds: Option<u64>,
+}
+
+/// The stays of one connection. In the order of time, a join begins a stay and the next leave ends it; a join while they are
+/// there is told twice, or a leave between was lost. A leave without a join begins its duration earlier, if that was told.
+fn stays(instants: &BTreeMap<Timestamp, Instant>) -> Vec<(Option<Timestamp>, Option<Timestamp>)> {
+    let mut stays = Vec::new();
+    let mut since: Option<Timestamp> = None;
+    let mut last_left: Option<Timestamp> = None;
+    for (&at, instant) in instants {
+        if instant.left && (since.is_some() || !instant.joined) {
+            let is_told_again = last_left.is_some_and(|left| at.duration_since(left) <= SAME_LEAVE);
+            if let Some(joined) = since.take() {
+                stays.push((Some(joined), Some(at)));
+                last_left = Some(at);
+            } else if !is_told_again {
+                let duration = instant.duration_seconds.and_then(|seconds| i64::try_from(seconds).ok());
+                let joined = duration.and_then(|seconds| at.checked_sub(SignedDuration::from_secs(seconds)).ok());
+                stays.push((joined.map(|joined| last_left.map_or(joined, |left| left.max(joined))), Some(at)));
+                last_left = Some(at);
+            }
+            since = instant.joined.then_some(at);
+        } else if instant.left {
+            stays.push((Some(at), Some(at)));
+            last_left = Some(at);
+        } else {
+            since = since.or(Some(at));
+        }
+    }
+    stays.extend(since.map(|joined| (Some(joined), None)));
+    stays
+}
+
 impl Attendance {
+    /// What follows from everything that was told, in whatever order and number.
+    pub fn of(told: &[Told], told_sessions: &[CallSession]) -> Self {
+        let mut connections: BTreeMap<_, BTreeMap<Timestamp, Instant>> = BTreeMap::new();
+        for fact in told {
+            let connection = (fact.session_id.as_str(), fact.party, fact.connection.as_str());
+            let instants = connections.entry(connection).or_default();
+            if let Some(at) = fact.joined_at {
+                instants.entry(at).or_default().joined = true;
+            }
+            if let Some(at) = fact.left_at {
+                let instant = instants.entry(at).or_default();
+                instant.left = true;
+                instant.duration_seconds = instant.duration_seconds.max(fact.duration_seconds);
+            }
+        }
+        let visits = connections.iter().flat_map(|((session_id, party, _), instants)| {
+            stays(instants).into_iter().map(|(joined_at, left_at)| Visit {
+                session_id: (*session_id).to_owned(),
+                party: *party,
+                joined_at,
+                left_at,
+            })
+        });
+        let mut sessions: BTreeMap<&str, CallSession> = BTreeMap::new();
+        for fact in told_sessions {
+            let session = sessions.entry(&fact.session_id).or_insert_with(|| fact.clone());
+            session.started_at = [session.started_at, fact.started_at].into_iter().flatten().min();
+            session.ended_at = session.ended_at.max(fact.ended_at);
+        }
+        Self { visits: visits.collect(), sessions: sessions.into_values().collect() }
+    }
+
     /// What the facts say for a booking from `start` to `end`. Pure and independent of the order of the facts.
     ///
     /// Time together counts whenever it was. Who did not come is judged by the booked time alone: the call's door is open
@@ -290,7 +384,113 @@ mod tests {
         assert_eq!(finding(vec![visit(C, 0, 60), late_join]), Finding::Unclear, "the join is not known yet");
     }
 
+    fn told(party: Party, connection: &str, joined: Option<i64>, left: Option<i64>) -> Told {
+        let (joined_at, left_at) = (joined.map(at), left.map(at));
+        let (session_id, connection) = ("s1".into(), connection.into());
+        Told { session_id, party, connection, joined_at, left_at, duration_seconds: None }
+    }
+
+    fn together(facts: &[Told]) -> i64 {
+        let attendance = Attendance::of(facts, &[]);
+        let [a, b] = [Party::Interviewee, Party::Interviewer].map(|party| attendance.presence(party));
+        total(&intersect(&a, &b)).as_mins()
+    }
+
+    #[test]
+    fn who_comes_back_under_the_same_id_has_two_stays_in_whatever_order_they_are_told() {
+        use Party::{Interviewee as C, Interviewer as I};
+        let facts = [
+            told(I, "one", Some(0), None),
+            told(I, "one", None, Some(20)),
+            told(I, "one", Some(21), None),
+            // The event of the second leave may name the second join or the first.
+            told(I, "one", Some(0), Some(22)),
+            told(C, "one", Some(0), Some(29)),
+        ];
+        let mut order = facts.to_vec();
+        for turn in 0..facts.len() {
+            order.rotate_left(1);
+            assert_eq!(together(&order), 21, "in turn {turn}");
+            order.extend_from_slice(&facts[..turn]);
+            assert_eq!(together(&order), 21, "told again in turn {turn}");
+            order.truncate(facts.len());
+            order.reverse();
+        }
+        let pulled =
+            [told(I, "one", Some(0), Some(20)), told(I, "one", Some(21), Some(22)), told(C, "one", Some(0), Some(29))];
+        assert_eq!(together(&pulled), 21, "the list of stays alone");
+        assert_eq!(together(&[&facts[..], &pulled].concat()), 21, "the list beside the events");
+    }
+
+    #[test]
+    fn who_has_come_back_and_is_still_there_is_not_gone() {
+        let facts = |more: Option<i64>| {
+            let mut facts = vec![
+                told(Party::Interviewer, "one", Some(0), Some(3)),
+                told(Party::Interviewer, "one", Some(10), None),
+            ];
+            facts.extend(more.map(|left| told(Party::Interviewer, "one", None, Some(left))));
+            Attendance::of(&facts, &[])
+        };
+        assert!(facts(None).is_open(Party::Interviewer));
+        assert!(!facts(Some(12)).is_open(Party::Interviewer));
+        let ended = CallSession { session_id: "s1".into(), started_at: None, ended_at: Some(at(30)) };
+        let told = [told(Party::Interviewer, "one", Some(10), None)];
+        assert!(!Attendance::of(&told, &[ended]).is_open(Party::Interviewer));
+    }
+
+    #[test]
+    fn a_leave_whose_join_was_lost_is_as_long_as_its_duration_says() {
+        let leave =
+            |duration_seconds, left| Told { duration_seconds, ..told(Party::Interviewer, "one", None, Some(left)) };
+        let stay = |facts: &[Told]| {
+            Attendance::of(facts, &[]).visits.iter().map(|v| (v.joined_at, v.left_at)).collect::<Vec<_>>()
+        };
+        assert_eq!(stay(&[leave(Some(600), 12)]), [(Some(at(2)), Some(at(12)))]);
+        assert_eq!(stay(&[leave(None, 12)]), [(None, Some(at(12)))]);
+        let before = told(Party::Interviewer, "one", Some(0), Some(5));
+        assert_eq!(stay(&[leave(Some(600), 12), before]), [(Some(at(0)), Some(at(5))), (Some(at(5)), Some(at(12)))]);
+    }
+
     proptest! {
+        /// A year of sessions: people come and go under shared ids, each join and each leave is told by itself, alone or with
+        /// its partner, in any order and number. Minutes together are counted independently, minute by minute.
+        #[test]
+        fn minutes_together_are_what_was_lived_through_however_it_is_told(
+            lived in proptest::collection::vec((proptest::bool::ANY, 0usize..3, 1i64..9, 1i64..9), 1..16),
+            manner in proptest::collection::vec(0usize..4, 16),
+            seed in 0u64..u64::MAX,
+        ) {
+            let mut clock = BTreeMap::new();
+            let mut there = [[false; 256]; 2];
+            let mut facts = Vec::new();
+            for ((candidate, id, gap, length), manner) in lived.iter().zip(manner) {
+                let party = if *candidate { Party::Interviewee } else { Party::Interviewer };
+                let connection = ["one", "two", "three"][*id];
+                let from = clock.get(&(party, *id)).copied().unwrap_or(0) + gap;
+                let to = from + length;
+                clock.insert((party, *id), to);
+                for minute in from..to {
+                    there[usize::from(*candidate)][usize::try_from(minute).unwrap()] = true;
+                }
+                let (join, leave) = (told(party, connection, Some(from), None), told(party, connection, None, Some(to)));
+                let both = told(party, connection, Some(from), Some(to));
+                facts.extend(match manner {
+                    0 => vec![join, leave],
+                    1 => vec![join, both],
+                    2 => vec![both],
+                    _ => vec![leave.clone(), join, leave],
+                });
+            }
+            let counted = (0..256).filter(|minute| there[0][*minute] && there[1][*minute]).count();
+            let mut state = seed;
+            for n in (1..facts.len()).rev() {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                facts.swap(n, usize::try_from(state >> 33).unwrap() % (n + 1));
+            }
+            prop_assert_eq!(together(&facts), i64::try_from(counted).unwrap());
+        }
+
         #[test]
         fn the_order_of_the_facts_does_not_matter(
             stays in proptest::collection::vec((proptest::bool::ANY, -20i64..80, 0i64..40), 0..8),

@@ -79,7 +79,9 @@ fn classify_host(host: &str) -> (bool, bool) {
     }
     match host.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| ip.to_canonical()) {
         Ok(IpAddr::V4(ip)) => {
-            let private = ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
+            // 100.64/10 is shared by carriers and clouds, never public (RFC 6598).
+            let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xC0 == 64;
+            let private = shared || ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified();
             (ip.is_loopback(), private)
         }
         Ok(IpAddr::V6(ip)) => {
@@ -338,7 +340,17 @@ mod tests {
             check(&format!("http://{loopback}"), Some(UrlError::NotHttps), None);
             check(&format!("https://{loopback}"), Some(UrlError::Private), None);
         }
-        for private in ["10.0.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0", "[fe80::1]", "[fd00::1]", "[::]"] {
+        for private in [
+            "100.64.0.1",
+            "100.127.255.254",
+            "10.0.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "[fe80::1]",
+            "[fd00::1]",
+            "[::]",
+        ] {
             check(&format!("https://{private}"), Some(UrlError::Private), Some(UrlError::Private));
             check(&format!("http://{private}"), Some(UrlError::NotHttps), Some(UrlError::NotHttps));
         }

@@ -1,13 +1,12 @@
 //! Bookings and what belongs to them: call, attendance, feedback, review.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::availability::LONGEST_SESSION;
 use domain::booking::{Booking, Party};
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, UserId};
 use domain::ledger::utc_month;
 use domain::problem::ValidationError;
-use domain::settlement::{Attendance, CallSession, Visit};
+use domain::settlement::{Attendance, CallSession, Told};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -282,76 +281,44 @@ pub fn write_call(tx: &mut Tx, booking: BookingId, call: &Call) -> Result<(), St
     Ok(())
 }
 
-/// Writes that one end of a session became known. Safe in any order and number: each fact has its own attribute.
-pub fn write_session(tx: &mut Tx, booking: BookingId, session: &CallSession) {
-    let key = keys::call_session(booking, &digest(&session.session_id, ""));
-    let id = (":session", AttributeValue::S(session.session_id.clone()));
-    let text = |at: Timestamp| AttributeValue::S(at.to_string());
-    match (session.started_at, session.ended_at) {
-        (Some(started), None) => {
-            tx.update(key, "SET sessionId = :session, startedAt = :at", vec![id, (":at", text(started))]);
-        }
-        (None, Some(ended)) => {
-            tx.update(key, "SET sessionId = :session, endedAt = :at", vec![id, (":at", text(ended))]);
-        }
-        (started, ended) => {
-            let both = started.zip(ended);
-            assert!(both.is_some(), "a session fact says when it started or ended");
-            if let Some((started, ended)) = both {
-                let values = vec![id, (":at", text(started)), (":to", text(ended))];
-                tx.update(key, "SET sessionId = :session, startedAt = :at, endedAt = :to", values);
-            }
-        }
-    }
+/// Writes what was told of a session. Safe in any order and number: the key of a fact is made of what it says.
+pub fn write_session(tx: &mut Tx, booking: BookingId, session: &CallSession) -> Result<(), StoreError> {
+    let says = format!("{:?} {:?}", session.started_at, session.ended_at);
+    tx.put(Item::new(keys::call_session(booking, &digest(&session.session_id, &says)), "CallSession", session)?);
+    Ok(())
 }
 
-/// Writes that one end of a stay became known. Safe in any order and number, like [`write_session`]. The id of the connection
-/// is made by a browser, so it tells stays apart only together with the person.
-pub fn write_visit(tx: &mut Tx, booking: BookingId, user_session_id: &str, visit: &Visit) {
-    let text = |at: Timestamp| AttributeValue::S(at.to_string());
-    let party = match visit.party {
-        Party::Interviewee => "INTERVIEWEE",
-        Party::Interviewer => "INTERVIEWER",
-    };
-    let key = keys::visit(booking, &digest(&visit.session_id, &format!("{party}/{user_session_id}")));
-    let mut values = vec![
-        (":session", AttributeValue::S(visit.session_id.clone())),
-        (":party", AttributeValue::S(party.to_owned())),
-    ];
-    values.extend(visit.joined_at.map(|at| (":joined", text(at))));
-    values.extend(visit.left_at.map(|at| (":left", text(at))));
-    let expression = match (visit.joined_at, visit.left_at) {
-        (Some(_), Some(_)) => "SET sessionId = :session, party = :party, joinedAt = :joined, leftAt = :left",
-        (Some(_), None) => "SET sessionId = :session, party = :party, joinedAt = :joined",
-        (None, Some(_)) => "SET sessionId = :session, party = :party, leftAt = :left",
-        (None, None) => "SET sessionId = :session, party = :party",
-    };
-    tx.update(key, expression, values);
+/// Writes what was told of a connection. Safe in any order and number, like [`write_session`].
+pub fn write_told(tx: &mut Tx, booking: BookingId, told: &Told) -> Result<(), StoreError> {
+    let Told { party, connection, joined_at, left_at, duration_seconds, .. } = told;
+    let says = format!("{party:?} {joined_at:?} {left_at:?} {duration_seconds:?} {connection}");
+    tx.put(Item::new(keys::visit(booking, &digest(&told.session_id, &says)), "Told", told)?);
+    Ok(())
 }
 
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredFact {
-    Visit(Visit),
+    Told(Told),
     Session(CallSession),
 }
 
-/// How many stays and sessions of a call are read. A call has a handful; who makes this many by joining and leaving has done
-/// nothing else for hours.
-const FACTS_AT_MOST: usize = 20_000;
+/// How many facts of a call are read. A call has a handful; who makes this many by joining and leaving has done nothing else
+/// for hours.
+const FACTS_AT_MOST: usize = 40_000;
 
 /// Who was there, as far as Stream has told.
 pub fn attendance(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Attendance, StoreError>> {
     Box::pin(async move {
         let query = Query::partition(keys::booking_partition(booking)).prefix(keys::ATTENDANCE_PREFIX);
-        let mut attendance = Attendance::default();
+        let (mut told, mut sessions) = (Vec::new(), Vec::new());
         for fact in table.query_all::<StoredFact>(query, FACTS_AT_MOST).await? {
             match fact {
-                StoredFact::Visit(visit) => attendance.visits.push(visit),
-                StoredFact::Session(session) => attendance.sessions.push(session),
+                StoredFact::Told(fact) => told.push(fact),
+                StoredFact::Session(fact) => sessions.push(fact),
             }
         }
-        Ok(attendance)
+        Ok(Attendance::of(&told, &sessions))
     })
 }
 

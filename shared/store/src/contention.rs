@@ -1,5 +1,7 @@
 //! Reading again and deciding again after a rival was faster.
 
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 /// How often an operation is tried before it gives up with [`crate::StoreError::Contended`]. A popular interviewer's day is
@@ -12,6 +14,11 @@ pub const ATTEMPTS: u32 = 12;
 pub fn pause(attempt: u32, random: u64) -> Duration {
     let ceiling_ms = 16_u64 << attempt.min(5);
     Duration::from_millis(1 + random % ceiling_ms)
+}
+
+/// A random number for [`pause`] where no source of ids is at hand: the seed that the standard library draws for its maps.
+pub fn any_number() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// Runs `attempt` until its outcome is not contended, at most [`ATTEMPTS`] times. `random` yields random numbers.

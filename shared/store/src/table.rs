@@ -191,7 +191,7 @@ impl Table {
                 // DynamoDB may answer a part; a handful of turns is more than a healthy table takes.
                 for turn in 0..8 {
                     if turn > 0 {
-                        tokio::time::sleep(crate::contention::pause(turn, u64::MAX)).await;
+                        tokio::time::sleep(crate::contention::pause(turn, crate::contention::any_number())).await;
                     }
                     let request = KeysAndAttributes::builder().set_keys(Some(pending)).consistent_read(true).build();
                     let request = request.map_err(|e| StoreError::Corrupt(e.to_string()))?;

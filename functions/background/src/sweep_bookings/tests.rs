@@ -1,5 +1,5 @@
 use domain::booking::{Applied, Booking, CancelCode, CancelledBy, Party, State};
-use domain::settlement::{SettlementReason, Visit};
+use domain::settlement::{SettlementReason, Told};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulators::{Fault, PlayRequest};
@@ -17,9 +17,16 @@ async fn sweep_at(stage: &Stage, minute: i64) -> Value {
 
 async fn was_there(stage: &Stage, party: Party, from: i64, to: i64) {
     let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
-    let visit = Visit { session_id: "s".into(), party, joined_at: at(from), left_at: at(to) };
+    let told = Told {
+        session_id: "s".into(),
+        party,
+        connection: format!("{party:?}"),
+        joined_at: at(from),
+        left_at: at(to),
+        duration_seconds: None,
+    };
     let mut tx = Tx::new();
-    store::booking::write_visit(&mut tx, booking_id(), &format!("{party:?}"), &visit);
+    store::booking::write_told(&mut tx, booking_id(), &told).unwrap();
     tx.commit(&stage.app.table).await.unwrap();
 }
 

@@ -7,7 +7,7 @@ use domain::calendar::{DayCalendar, UtcDay};
 use domain::ids::{AvailabilityId, BookingId, TransactionId, UserId};
 use domain::ledger::{TransactionType, Transfer, TransferId};
 use domain::money::Asset;
-use domain::settlement::{CallSession, Visit};
+use domain::settlement::{CallSession, Told, Visit};
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
 use store::booking::{Call, MonthPlace, Scope};
@@ -290,23 +290,36 @@ async fn attendance_facts_add_up_in_any_order_and_number() {
     let world = world().await;
     let table = &world.app.table;
     let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
-    let joined = Visit { session_id: "s".into(), party: Party::Interviewer, joined_at: at(0), left_at: None };
-    let left = Visit { joined_at: None, left_at: at(9), ..joined.clone() };
-    let began = CallSession { session_id: "s".into(), started_at: at(0), ended_at: None };
-    let ended = CallSession { started_at: None, ended_at: at(10), ..began.clone() };
-    for _ in 0..2 {
-        for (visit, session) in [(&left, &ended), (&joined, &began)] {
+    let told = |joined_at, left_at, duration_seconds| Told {
+        session_id: "s".into(),
+        party: Party::Interviewer,
+        connection: "u1".into(),
+        joined_at,
+        left_at,
+        duration_seconds,
+    };
+    let facts = [
+        told(at(0), None, None),
+        told(None, at(20), Some(1200)),
+        told(at(21), None, None),
+        told(at(0), at(22), Some(60)),
+    ];
+    let session = |started_at, ended_at| CallSession { session_id: "s".into(), started_at, ended_at };
+    let sessions = [session(None, at(23)), session(at(0), None), session(None, at(22))];
+    for turn in 0..3 {
+        for n in 0..facts.len() {
             commit(table, |tx| {
-                store::booking::write_visit(tx, booking_id(1), "u1", visit);
-                store::booking::write_session(tx, booking_id(1), session);
+                store::booking::write_told(tx, booking_id(1), &facts[(n * 3 + turn) % facts.len()]).unwrap();
+                store::booking::write_session(tx, booking_id(1), &sessions[(n + turn) % sessions.len()]).unwrap();
             })
             .await
             .unwrap();
         }
     }
     let attendance = store::booking::attendance(table, booking_id(1)).await.unwrap();
-    assert_eq!(attendance.visits, [Visit { left_at: at(9), ..joined }]);
-    assert_eq!(attendance.sessions, [CallSession { ended_at: at(10), ..began }]);
+    let visit = |joined_at, left_at| Visit { session_id: "s".into(), party: Party::Interviewer, joined_at, left_at };
+    assert_eq!(attendance.visits, [visit(at(0), at(20)), visit(at(21), at(22))]);
+    assert_eq!(attendance.sessions, [session(at(0), at(23))]);
 }
 
 #[tokio::test]
