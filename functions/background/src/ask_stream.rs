@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use kit::App;
 use kit::error::Error;
 use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
-use store::media::{self, MediaKind};
+use store::media::{self, MediaKind, StoredFile};
 use store::outbox::{self, Effect, StreamFile};
 use store::{Tx, booking, keys};
 
@@ -63,7 +63,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     sessions.extend(before.sessions.iter().map(|session| session.session_id.as_str()));
     let mut stays: BTreeMap<&str, Vec<Participant>> = BTreeMap::new();
     for session in sessions {
-        if stays.len() < SESSIONS_AT_MOST && !stays.contains_key(session) {
+        if !session.is_empty() && stays.len() < SESSIONS_AT_MOST && !stays.contains_key(session) {
             stays.insert(session, client.list_participants(id, session).await?);
         }
     }
@@ -136,7 +136,9 @@ async fn is_stored(app: &App, booking: &Booking, effect: &Effect) -> Result<bool
         _ => return Ok(false),
     };
     let stored = media::list(&app.table, booking.booking_id, kind).await?;
-    Ok(stored.iter().any(|s| s.session_id == file.session_id && s.filename == file.filename))
+    // An announcement may have come without the session.
+    let same_session = |s: &StoredFile| s.session_id.is_empty() || s.session_id == file.session_id;
+    Ok(stored.iter().any(|s| same_session(s) && s.filename == file.filename))
 }
 
 /// Stores when Stream says that a session began and ended, where that was not known.

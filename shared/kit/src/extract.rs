@@ -1,5 +1,7 @@
 //! JSON answers, and extractors whose refusals are problem+json with the member that was refused.
 
+use std::borrow::Cow;
+
 use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -53,6 +55,7 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
     if !is_object && serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok() {
         return Err(ValidationError::field("body", "must be a JSON object").into());
     }
+    let bytes = &*with_whole_numbers(bytes);
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let path = short(&error.path().to_string());
@@ -69,6 +72,53 @@ pub(crate) fn parse_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> 
     })?;
     deserializer.end().map_err(|e| RequestError::NotJson(without_position(&e)))?;
     Ok(value)
+}
+
+/// The same document with numbers such as `12.0` or `1e2` as whole ones: to JSON Schema, by which the API is published, these
+/// are integers, and to Serde they are not. Only what a double holds exactly is changed.
+fn with_whole_numbers(bytes: &[u8]) -> Cow<'_, [u8]> {
+    let mut changed: Option<Vec<u8>> = None;
+    let (mut at, mut copied) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                at += 1;
+                while at < bytes.len() && bytes[at] != b'"' {
+                    at += if bytes[at] == b'\\' { 2 } else { 1 };
+                }
+                at += 1;
+            }
+            b'-' | b'0'..=b'9' => {
+                let is_number = |byte: &u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
+                let end = at + bytes[at..].iter().take_while(|byte| is_number(byte)).count();
+                if let Some(whole) = whole_number(&bytes[at..end]) {
+                    let text = changed.get_or_insert_with(|| Vec::with_capacity(bytes.len()));
+                    text.extend_from_slice(&bytes[copied..at]);
+                    text.extend_from_slice(whole.to_string().as_bytes());
+                    copied = end;
+                }
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    let Some(mut text) = changed else { return Cow::Borrowed(bytes) };
+    text.extend_from_slice(&bytes[copied..]);
+    Cow::Owned(text)
+}
+
+/// The whole number that a JSON number with a fraction or an exponent is, if it is one.
+fn whole_number(token: &[u8]) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_991.0;
+    if !token.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return None;
+    }
+    // What is no number of JSON, such as `1.`, stays what it is.
+    let value: f64 = serde_json::from_slice(token).ok()?;
+    if value.fract() != 0.0 || value.abs() > EXACT {
+        return None;
+    }
+    format!("{value:.0}").parse().ok()
 }
 
 fn without_position(error: &serde_json::Error) -> String {
@@ -190,6 +240,22 @@ mod tests {
         asset: Option<domain::money::Asset>,
         names: Option<Vec<String>>,
         inner: Option<Box<Asked>>,
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_or_an_exponent() {
+        for (body, price) in [("12.0", 12), ("1.2e1", 12), ("120E-1", 12), ("0.0", 0), ("-0.0", 0), ("12", 12)] {
+            let read = parse_json::<Asked>(format!(r#"{{"names":["1.0 \" 2.0"],"priceCredits":{body}}}"#).as_bytes());
+            let read = read.unwrap();
+            assert_eq!(
+                (read.price_credits, read.names),
+                (Some(price), Some(vec![r#"1.0 " 2.0"#.to_owned()])),
+                "{body}"
+            );
+        }
+        for body in ["12.5", "1e400", "1e300", "-1.0", "1.", "1e", "01.0", "9007199254740993.0", "-", "1.0.0"] {
+            assert!(parse_json::<Asked>(format!(r#"{{"priceCredits":{body}}}"#).as_bytes()).is_err(), "{body}");
+        }
     }
 
     #[test]

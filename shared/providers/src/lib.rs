@@ -7,6 +7,7 @@ pub mod download;
 pub mod gemini;
 pub mod http;
 mod mac;
+mod null;
 pub mod secret;
 pub mod stream;
 

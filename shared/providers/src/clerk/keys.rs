@@ -17,8 +17,11 @@ use crate::http::{BaseUrl, Http, Request, UrlError};
 
 /// A caller waits for this, so it is short; the key set is a few hundred bytes.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
-/// Unknown key ids cost nothing to invent, so they may cause only this much traffic per instance of a function.
+/// For how long an unknown key id is not asked for again.
 const REFRESH_INTERVAL: SignedDuration = SignedDuration::from_secs(60);
+/// Unknown key ids cost nothing to invent, so an instance of a function asks for this many of them within
+/// [`REFRESH_INTERVAL`]. An issuer that rotates its keys has two or three.
+const ASKED_AT_MOST: usize = 5;
 
 /// A set of public keys, by key id.
 #[derive(Clone, Default)]
@@ -101,15 +104,15 @@ pub enum SessionError {
 
 /// Verifies session tokens of one issuer, with keys in memory.
 ///
-/// The keys come with the configuration; only a token with an unknown key makes it ask the issuer, at most once a
-/// minute, whether that worked or not. Callers that wait for the same keys share one request.
+/// The keys come with the configuration; only a token with an unknown key makes it ask the issuer: at once for each key id,
+/// then for a minute not again, whether that worked or not. Callers that wait for the same key share one request.
 pub struct SessionVerifier {
     http: Http,
     issuer: String,
     issuer_url: BaseUrl,
     allowed_origins: Vec<String>,
     keys: RwLock<Arc<Jwks>>,
-    last_refresh: tokio::sync::Mutex<Option<Refresh>>,
+    asked_for: tokio::sync::Mutex<BTreeMap<String, Refresh>>,
 }
 
 #[derive(Clone, Copy)]
@@ -128,7 +131,7 @@ impl SessionVerifier {
             issuer: issuer.to_owned(),
             allowed_origins,
             keys: RwLock::new(Arc::new(keys)),
-            last_refresh: tokio::sync::Mutex::default(),
+            asked_for: tokio::sync::Mutex::default(),
         })
     }
 
@@ -144,21 +147,25 @@ impl SessionVerifier {
     }
 
     async fn verify_with_newer_keys(&self, token: &str, now: Timestamp) -> Result<Session, SessionError> {
+        let key_id = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).unwrap_or_default();
         // Held while fetching: whoever waits here finds the keys, or the failure, of the one before.
-        let mut last = self.last_refresh.lock().await;
-        let recent = last.filter(|refresh| now.duration_since(refresh.at).abs() < REFRESH_INTERVAL);
-        let refresh = if let Some(refresh) = recent {
-            refresh
-        } else {
-            let fetched = fetch_jwks(&self.http, &self.issuer_url).await;
-            let refresh = Refresh { at: now, succeeded: fetched.is_ok() };
-            if let Ok(keys) = fetched {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        let mut asked_for = self.asked_for.lock().await;
+        asked_for.retain(|_, refresh| now.duration_since(refresh.at).abs() < REFRESH_INTERVAL);
+        let refresh = match asked_for.get(&key_id) {
+            Some(refresh) => *refresh,
+            // The key may be a good one: it is known again when there is room to ask.
+            None if asked_for.len() >= ASKED_AT_MOST => Refresh { at: now, succeeded: false },
+            None => {
+                let fetched = fetch_jwks(&self.http, &self.issuer_url).await;
+                let refresh = Refresh { at: now, succeeded: fetched.is_ok() };
+                if let Ok(keys) = fetched {
+                    *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+                }
+                asked_for.insert(key_id, refresh);
+                refresh
             }
-            *last = Some(refresh);
-            refresh
         };
-        drop(last);
+        drop(asked_for);
         match self.judge(token, now) {
             Ok(session) => Ok(session),
             Err(TokenError::Refused(refusal)) => Err(SessionError::Refused(refusal)),
@@ -273,7 +280,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_key_fetches_the_current_keys_once_for_all_who_wait() {
-        let server = TestServer::start([Reply::new(200, TestKey::new("ins_2").jwks())]);
+        let current = TestKey::new("ins_2").jwks();
+        let server = TestServer::start([Reply::new(200, current.clone()), Reply::new(200, current)]);
         let verifier = verifier(&server.base(), Jwks::parse(&TestKey::new("ins_1").jwks()).unwrap());
         let (rotated, old) = (token(&server.base(), "ins_2"), token(&server.base(), "ins_1"));
         let now = at(1_000);
@@ -303,6 +311,21 @@ mod tests {
             assert_eq!(server.request_count(), asked, "at {second}");
         }
         assert!(verifier.verify(&token(&server.base(), "ins_1"), at(1_062)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn each_new_key_is_asked_for_at_once_and_no_more_of_them_than_a_handful() {
+        let ids = ["ins_1", "ins_2", "ins_3", "ins_4", "ins_5", "ins_6"];
+        let server = TestServer::start(ids.map(|id| Reply::new(200, TestKey::new(id).jwks())));
+        let verifier = verifier(&server.base(), Jwks::default());
+        let judge = async |id, second| verifier.verify(&token(&server.base(), id), at(second)).await;
+        assert!(matches!(judge("ins_9", 1_000).await, Err(SessionError::Refused(Refusal::Key))));
+        for (second, id) in [(1_001, "ins_2"), (1_002, "ins_3"), (1_003, "ins_4"), (1_004, "ins_5")] {
+            assert!(judge(id, second).await.is_ok(), "{id}");
+        }
+        assert!(matches!(judge("ins_6", 1_005).await, Err(SessionError::KeysUnavailable)), "a handful was asked for");
+        assert_eq!(server.request_count(), 5);
+        assert!(judge("ins_6", 1_060).await.is_ok(), "the first is a minute ago");
     }
 
     #[tokio::test]

@@ -97,7 +97,9 @@ struct Claims {
     iat: Option<i64>,
     sts: Option<String>,
     act: Option<Actor>,
-    email: Option<String>,
+    /// A custom claim may be anything; only a text is of use.
+    #[serde(default)]
+    email: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -154,7 +156,7 @@ fn check(claims: Claims, issuer: &str, allowed_origins: &[String], now: i64) -> 
         return Err(Refusal::Inactive);
     }
     let impersonator = claims.act.map(|actor| actor.sub);
-    Ok(Session { user_id, session_id: claims.sid, impersonator, email: claims.email })
+    Ok(Session { user_id, session_id: claims.sid, impersonator, email: claims.email.as_str().map(str::to_owned) })
 }
 
 fn refused(kind: &ErrorKind) -> TokenError {
@@ -257,6 +259,9 @@ mod tests {
 
         let session = judge(header(), &with("act", json!({ "sub": "user_admin", "iss": "x" })), 1_000).unwrap();
         assert_eq!(session.impersonator.as_deref(), Some("user_admin"));
+        for no_text in [json!(7), json!(null), json!({ "address": "zoe@example.com" })] {
+            assert_eq!(judge(header(), &with("email", no_text), 1_000).unwrap().email, None);
+        }
         let session = judge(header(), &with("email", json!("zoe@example.com")), 1_000).unwrap();
         assert!(!format!("{session:?}").contains("zoe@"));
     }

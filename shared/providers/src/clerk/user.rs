@@ -37,7 +37,7 @@ pub(super) struct UserWire {
     last_name: Option<String>,
     image_url: Option<String>,
     primary_email_address_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     email_addresses: Vec<EmailWire>,
     updated_at: i64,
 }
@@ -45,7 +45,7 @@ pub(super) struct UserWire {
 #[derive(Deserialize)]
 struct EmailWire {
     id: Option<String>,
-    email_address: String,
+    email_address: Option<String>,
 }
 
 impl UserWire {
@@ -59,7 +59,7 @@ impl UserWire {
         Some(ClerkUser {
             user_id: self.id,
             name: Some(name).filter(|name| !name.is_empty()),
-            email: email.map(|address| address.email_address),
+            email: email.and_then(|address| address.email_address),
             image_url: self.image_url.filter(|url| !url.is_empty()),
             updated_at: Timestamp::from_millisecond(self.updated_at).ok()?,
         })
@@ -82,6 +82,15 @@ mod tests {
         });
         whole.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         serde_json::from_value::<UserWire>(whole).unwrap().into_user().unwrap()
+    }
+
+    #[test]
+    fn null_says_as_much_as_nothing() {
+        let nobody = json!({ "email_addresses": null, "first_name": null, "last_name": null, "image_url": null });
+        let told = user(nobody);
+        assert_eq!((told.name, told.email, told.image_url), (None, None, None));
+        let no_address = user(json!({ "email_addresses": [{ "id": "idn_2", "email_address": null }] }));
+        assert_eq!(no_address.email, None);
     }
 
     #[test]

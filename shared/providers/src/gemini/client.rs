@@ -159,44 +159,44 @@ fn body(request: &GenerateRequest) -> Value {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AnswerWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     candidates: Vec<CandidateWire>,
     prompt_feedback: Option<FeedbackWire>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     usage_metadata: UsageWire,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     model_version: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     response_id: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct CandidateWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     content: ContentWire,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     finish_reason: String,
 }
 
 #[derive(Deserialize, Default)]
 struct ContentWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     parts: Vec<PartWire>,
 }
 
 #[derive(Deserialize)]
 struct PartWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     text: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     thought: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FeedbackWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     block_reason: String,
 }
 

@@ -78,7 +78,7 @@ impl fmt::Debug for StreamError {
 #[derive(Deserialize)]
 struct ErrorWire {
     code: Option<i64>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     message: String,
 }
 

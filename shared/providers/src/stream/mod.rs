@@ -122,7 +122,7 @@ pub struct MediaFile {
     pub start_time: Timestamp,
     /// When it ends.
     pub end_time: Timestamp,
-    /// The session it is of.
+    /// The session it is of; empty where Stream does not say.
     pub session_id: String,
 }
 

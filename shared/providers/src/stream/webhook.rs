@@ -493,6 +493,20 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_ready_is_read_without_its_session() {
+        for session in [json!({}), json!({ "session_id": null })] {
+            let mut file = json!({ "filename": "f", "url": "https://x.example/f", "start_time": 1, "end_time": 2 });
+            file.as_object_mut().unwrap().extend(session.as_object().unwrap().clone());
+            let event = json!({
+                "type": "call.transcription_ready", "call_cid": "default:x", "created_at": 3, "call_transcription": file,
+            });
+            let StreamEvent::Call(event) = parse(event.to_string().as_bytes()).unwrap() else { panic!() };
+            let CallEventKind::TranscriptionReady { file } = event.kind else { panic!() };
+            assert_eq!((file.filename.as_str(), file.session_id.as_str()), ("f", ""));
+        }
+    }
+
+    #[test]
     fn a_leave_may_lack_what_a_join_told() {
         let event = json!({
             "type": "call.session_participant_left", "call_cid": "default:x", "created_at": 5, "session_id": "s",

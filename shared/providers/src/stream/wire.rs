@@ -13,11 +13,11 @@ pub struct CallAnswer {
 
 #[derive(Deserialize)]
 struct CallWire {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     current_session_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     recording: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     transcribing: bool,
     ended_at: Option<Instant>,
     settings: SettingsWire,
@@ -40,7 +40,7 @@ struct SessionWire {
     id: String,
     started_at: Option<Instant>,
     ended_at: Option<Instant>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     participants: Vec<ParticipantWire>,
 }
 
@@ -59,7 +59,7 @@ struct UserWire {
 /// One page of who was in a session.
 #[derive(Deserialize)]
 pub struct StaysAnswer {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     pub participants_sessions: Vec<StayWire>,
     #[serde(default)]
     pub next: Option<String>,
@@ -89,6 +89,8 @@ pub struct FileWire {
     url: String,
     start_time: Instant,
     end_time: Instant,
+    /// Left out at times.
+    #[serde(default, deserialize_with = "crate::null::or_default")]
     session_id: String,
 }
 
