@@ -8,7 +8,6 @@ use axum::response::Response;
 use domain::booking::Booking;
 use domain::ids::BookingId;
 use domain::settlement::{CallSession, Told};
-use jiff::Timestamp;
 use kit::error::Error;
 use kit::secrets::Provider;
 use kit::webhook::{DeliveryError, RawDelivery, Received, received};
@@ -139,7 +138,7 @@ async fn record(
 /// Facts that stand on their own: who was there, and that there will be no transcript.
 fn write_facts(tx: &mut Tx, booking: &Booking, event: &CallEvent) -> Result<(), StoreError> {
     let (booking_id, at) = (booking.booking_id, event.created_at);
-    let possible = |at: Timestamp| booking.is_possible(at).then_some(at);
+    let possible = |at| booking.is_possible(at).then_some(at);
     match &event.kind {
         CallEventKind::SessionStarted { session_id } => {
             let session = CallSession { session_id: session_id.clone(), started_at: possible(at), ended_at: None };
