@@ -41,6 +41,10 @@ impl Snapshot {
                 item["sk"] = json!(sk);
                 item["connection"] = json!("drawn too");
             }
+            if sk.starts_with("ATTENDANCE#SESSION#") {
+                sk = format!("session from {} to {}", item["startedAt"], item["endedAt"]);
+                item["sk"] = json!(sk);
+            }
             facts.push((format!("item {pk} {sk}"), item));
         }
         for path in scene.stage.faults.objects() {
