@@ -153,7 +153,7 @@ async fn an_event_is_sent_again_under_a_good_signature_and_changes_nothing_the_s
     let ivy = stack.interviewer("replayed").await;
     let cara = stack.candidate("replaying", 50).await;
     let id = stack.book(&cara, &ivy, &hour(100)).await;
-    let event = json!({ "type": "call.session_started", "created_at": "2026-11-20T10:00:00Z", "session_id": "s-1",
+    let event = json!({ "type": "call.session_started", "created_at": hour(100), "session_id": "s-1",
         "call_cid": format!("default:{id}"), "call": {} });
     let body = file(&stack, "event.json", &event.to_string());
     let unseen = ops(&["webhook", "show", &body]).await;
