@@ -46,8 +46,8 @@ struct Books {
     /// By person: the quarter-hours that are taken, counted from 1970.
     calendars: BTreeMap<String, BTreeSet<i64>>,
     due: BTreeSet<(String, String)>,
-    /// Who was when in which session of which booking.
-    stays: BTreeSet<Stay>,
+    /// By booking, session, party and connection, when they came and left: each connection does so once here.
+    stays: BTreeMap<[String; 4], (Option<i64>, Option<i64>)>,
     rows: BTreeSet<String>,
     /// Booking and file name.
     /// The files that something is known of: those in the bucket, and those that nobody may have.
@@ -68,8 +68,12 @@ impl Books {
                 ("BOOKING", sk) if sk.starts_with("ATTENDANCE#VISIT#") => {
                     let text = |name: &str| item[name].as_str().unwrap_or_default().to_owned();
                     let end = |name: &str| item[name].as_str().map(|_| second(&item[name]));
-                    let stay = (id.to_owned(), text("sessionId"), text("party"), end("joinedAt"), end("leftAt"));
-                    books.stays.insert(stay);
+                    let whose = [id.to_owned(), text("sessionId"), text("party"), text("connection")];
+                    let left = end("leftAt");
+                    let began = left.zip(item["durationSeconds"].as_i64()).map(|(left, seconds)| left - seconds);
+                    let stay = books.stays.entry(whose).or_default();
+                    stay.0 = [stay.0, end("joinedAt"), began].into_iter().flatten().min();
+                    stay.1 = stay.1.max(left);
                 }
                 // A transcription that failed has no session, and no file.
                 ("BOOKING", sk) if sk.starts_with("MEDIA#") && item["sessionId"] != "" => {
@@ -200,7 +204,11 @@ impl Books {
                 stays.insert((id.clone(), format!("session-{session}"), party, stay.0, stay.1));
             }
         }
-        let lost: Vec<_> = stays.symmetric_difference(&self.stays).collect();
+        let stored = self.stays.iter().map(|([id, session, party, _], (joined, left))| {
+            (id.clone(), session.clone(), party.clone(), *joined, *left)
+        });
+        let stored: BTreeSet<Stay> = stored.collect();
+        let lost: Vec<_> = stays.symmetric_difference(&stored).collect();
         demand!(lost.is_empty(), "I6: stays that were told or stored, and not both: {lost:?}");
         let lost: Vec<_> = files.symmetric_difference(&self.files).collect();
         demand!(lost.is_empty(), "files that are predicted or stored, and not both: {lost:?}");

@@ -196,7 +196,7 @@ pub enum Fact {
     SessionStarted { session: u8 },
     SessionEnded { session: u8, at: i64 },
     Joined { session: u8, side: usize, connection: u8, at: i64 },
-    Left { session: u8, side: usize, connection: u8, joined: Option<i64>, at: i64 },
+    Left { session: u8, side: usize, connection: u8, joined: i64, at: i64 },
     Other,
 }
 
@@ -486,7 +486,7 @@ impl Model {
             }
             Fact::Left { session, side, connection, joined, at } => {
                 let stay = booking.stays.entry((*session, *side, *connection)).or_default();
-                stay.0 = joined.or(stay.0);
+                stay.0 = Some(*joined);
                 stay.1 = Some(*at);
             }
             Fact::Other => {}

@@ -50,7 +50,8 @@ impl Writer<'_> {
             participant.as_object_mut().unwrap().remove("joined_at");
         }
         let left = json!({ "session_id": id, "participant": participant, "duration_seconds": to - from });
-        let fact = Fact::Left { session, side, connection, joined: told, at: to };
+        // Their duration does.
+        let fact = Fact::Left { session, side, connection, joined: from, at: to };
         self.tell("call.session_participant_left", to, left, fact);
     }
 

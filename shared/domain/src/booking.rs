@@ -11,6 +11,8 @@ use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReas
 
 /// How far a provider's clock may be from ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
+/// Bookings start at most 180 days ahead; a day more for the session itself.
+const LATEST_AHEAD: SignedDuration = SignedDuration::from_hours(181 * 24);
 /// The call's door opens this long before the start.
 pub const DOOR_OPENS_BEFORE: SignedDuration = SignedDuration::from_mins(10);
 /// The call's door closes this long after the end.
@@ -384,10 +386,11 @@ impl Booking {
     }
 
     /// Whether something can have happened in the call at `at`. The clocks of providers are not ours, but a call is not a
-    /// quarter of an hour older than its booking, and nobody stays for a day after its end.
+    /// quarter of an hour older than its booking. It may have been moved to an earlier time since, so nothing up to the longest
+    /// time ahead of a booking is too late; else a day after its end is.
     pub fn is_possible(&self, at: Timestamp) -> bool {
-        let (earliest, latest) = (self.created_at - CLOCKS_DIFFER, self.end_time + SignedDuration::from_hours(24));
-        (earliest..=latest).contains(&at)
+        let latest = (self.created_at + LATEST_AHEAD).max(self.end_time + SignedDuration::from_hours(24));
+        (self.created_at - CLOCKS_DIFFER..=latest).contains(&at)
     }
 
     /// Cancels because a party's account was deleted. Only what has not begun is cancelled.

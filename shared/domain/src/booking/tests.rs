@@ -238,3 +238,14 @@ fn the_candidate_does_not_object_while_the_interviewer_may_be_in_the_call() {
     attendance.visits = vec![candidate];
     assert!(object(&attendance), "the candidate waits");
 }
+
+#[test]
+fn a_time_before_the_booking_or_beyond_all_bookings_is_no_fact() {
+    let booking = booking();
+    for (minute, possible) in [(-1000, true), (-1015, true), (-1016, false), (0, true), (60 + 24 * 60, true)] {
+        assert_eq!(booking.is_possible(at(minute)), possible, "{minute}");
+    }
+    for impossible in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2027-11-20T10:00:00Z", "9999-12-01T00:00:00Z"] {
+        assert!(!booking.is_possible(impossible.parse().unwrap()), "{impossible}");
+    }
+}
