@@ -163,12 +163,16 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Pa
     let mut told: Vec<Told> = Vec::new();
     for stay in listed {
         let Some(party) = booking.party(&stay.user_id) else { continue };
+        // Of a stay whose end cannot be, nothing is believed.
+        if stay.left_at.is_some_and(|at| !booking.is_possible(at)) {
+            continue;
+        }
         let fact = Told {
             session_id: session.to_owned(),
             party,
             connection: stay.user_session_id,
             joined_at: stay.joined_at.filter(possible),
-            left_at: stay.left_at.filter(possible),
+            left_at: stay.left_at,
             duration_seconds: None,
         };
         if (fact.joined_at.is_some() || fact.left_at.is_some()) && !told.contains(&fact) {

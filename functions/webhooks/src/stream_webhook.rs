@@ -174,7 +174,8 @@ fn write_facts(tx: &mut Tx, booking: &Booking, event: &CallEvent) -> Result<(), 
                 session_id: session_id.clone(),
                 party,
                 connection: user_session_id.clone(),
-                joined_at: joined_at.and_then(possible),
+                // Of a leave that cannot be, nothing is believed.
+                joined_at: joined_at.and_then(possible).filter(|_| booking.is_possible(*left_at)),
                 left_at: possible(*left_at),
                 duration_seconds: *duration_seconds,
             };

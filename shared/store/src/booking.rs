@@ -297,10 +297,10 @@ pub fn write_told(tx: &mut Tx, booking: BookingId, told: &Told) -> Result<(), St
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(tag = "entity")]
 enum StoredFact {
     Told(Told),
-    Session(CallSession),
+    CallSession(CallSession),
 }
 
 /// How many facts of a call are read. A call has a handful; who makes this many by joining and leaving has done nothing else
@@ -315,7 +315,7 @@ pub fn attendance(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Att
         for fact in table.query_all::<StoredFact>(query, FACTS_AT_MOST).await? {
             match fact {
                 StoredFact::Told(fact) => told.push(fact),
-                StoredFact::Session(fact) => sessions.push(fact),
+                StoredFact::CallSession(fact) => sessions.push(fact),
             }
         }
         Ok(Attendance::of(&told, &sessions))
