@@ -315,7 +315,9 @@ async fn put_in_the_past(stack: &Stack, booking: &str, minutes: i64, due: i64) -
         let start = now - SignedDuration::from_mins(minutes);
         let end = start + (before.end_time - before.start_time);
         let due_at = if due > 0 { Some(now - SignedDuration::from_mins(due)) } else { before.due_at };
-        let after = Booking { start_time: start, end_time: end, due_at, ..before.clone() };
+        // Nothing that is told to have happened before a booking was made is believed.
+        let created_at = before.created_at.min(start - SignedDuration::from_hours(1));
+        let after = Booking { start_time: start, end_time: end, due_at, created_at, ..before.clone() };
         let mut tx = Tx::new();
         store::booking::replace(&mut tx, &before, &after).unwrap();
         // A worker may have written it since.
