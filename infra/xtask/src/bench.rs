@@ -27,7 +27,7 @@ const MANY_QUICK: &str = "2000";
 const MARKS: (&str, &str) = ("<!-- measured: cargo xtask bench -->\n", "<!-- /measured -->\n");
 
 /// One part of the table.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, clap::ValueEnum)]
 enum Part {
     Counts,
     Sizes,
@@ -48,54 +48,42 @@ impl Part {
     }
 }
 
-/// What was asked for on the command line.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
+    /// Measure this part again and keep the others; may be given several times
+    #[arg(long = "only", value_name = "PART", conflicts_with = "quick")]
     parts: Vec<Part>,
+    /// Counts only, beside fewer bookings
+    #[arg(long)]
     quick: bool,
+    /// Put the table into README.md
+    #[arg(long)]
     readme: bool,
 }
 
 impl Options {
-    pub fn parse(options: &[String]) -> Outcome<Self> {
-        let mut parsed = Self { parts: Vec::new(), quick: false, readme: false };
-        let mut rest = options.iter();
-        while let Some(option) = rest.next() {
-            match option.as_str() {
-                "--quick" => parsed.quick = true,
-                "--readme" => parsed.readme = true,
-                "--only" => {
-                    let name = rest.next().map_or("", String::as_str);
-                    let part = ALL.into_iter().find(|part| part.name() == name);
-                    parsed.parts.push(part.ok_or_else(|| {
-                        Failure::new(format!("--only {name}: it is counts, sizes, processes or throughput"))
-                    })?);
-                }
-                other => return Err(Failure::new(format!("bench does not know {other}"))),
-            }
+    fn parts(&self) -> Vec<Part> {
+        match (self.quick, self.parts.as_slice()) {
+            (true, _) => vec![Part::Counts],
+            (false, []) => ALL.to_vec(),
+            (false, parts) => parts.to_vec(),
         }
-        if parsed.quick && parsed.parts.iter().any(|part| *part != Part::Counts) {
-            return Err(Failure::new("--quick only counts"));
-        }
-        if parsed.parts.is_empty() {
-            parsed.parts = if parsed.quick { vec![Part::Counts] } else { ALL.to_vec() };
-        }
-        Ok(parsed)
     }
 }
 
 pub async fn bench(options: &Options) -> Outcome<()> {
     places::make(&folder())?;
+    let parts = options.parts();
     let mut build = cargo();
     build.args(["build", "--package", "tests", "--bin", "bench"]);
     timed("build", run("cargo build --bin bench", &mut build)).await?;
-    if options.parts.iter().any(|part| matches!(part, Part::Sizes | Part::Processes)) {
+    if parts.iter().any(|part| matches!(part, Part::Sizes | Part::Processes)) {
         let mut wanted = FUNCTIONS.map(str::to_owned).to_vec();
         wanted.push(HELLO.to_owned());
         timed("release build", package::build(Architecture::of_this_machine(), &wanted, &programs())).await?;
     }
     let mut trouble = Vec::new();
-    for part in &options.parts {
+    for part in &parts {
         if let Err(failure) = timed(part.name(), measure(*part, options.quick)).await {
             trouble.push(failure.to_string());
         }
@@ -234,19 +222,12 @@ fn between(text: &str, table: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Option<Options> {
-        Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).ok()
-    }
-
     #[test]
     fn everything_is_measured_unless_something_is_named() {
-        let options = |parts: &[Part], quick, readme| Some(Options { parts: parts.to_vec(), quick, readme });
-        assert_eq!(parse(""), options(&ALL, false, false));
-        assert_eq!(parse("--only sizes --readme"), options(&[Part::Sizes], false, true));
-        assert_eq!(parse("--quick"), options(&[Part::Counts], true, false));
-        for refused in ["--only", "--only speed", "--fast", "--quick --only throughput"] {
-            assert_eq!(parse(refused), None, "{refused}");
-        }
+        let parts = |parts: &[Part], quick| Options { parts: parts.to_vec(), quick, readme: false }.parts();
+        assert_eq!(parts(&[], false), ALL);
+        assert_eq!(parts(&[Part::Sizes], false), [Part::Sizes]);
+        assert_eq!(parts(&[], true), [Part::Counts]);
     }
 
     #[test]

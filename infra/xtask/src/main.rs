@@ -20,34 +20,47 @@ mod up;
 
 use std::process::ExitCode;
 
-use failure::{Failure, Outcome};
+use clap::{Parser, Subcommand};
+use failure::Outcome;
 
-const USAGE: &str = "\
-cargo xtask up [--json] [--fresh]                          start the local stack and keep it running until Ctrl-C
-                                                           --json   one JSON object on standard output once it is ready
-                                                           --fresh  forget all kept data first
-cargo xtask token <user> [--lifetime SECONDS]              print a session token of a demo user of the running stack
-cargo xtask test                                           all tests: crates, simulation, then the whole system on a private stack
-cargo xtask check                                          formatting, lints, documentation, template, licences
-cargo xtask ops [--local] [--stack NAME] COMMAND           operate a deployed stack: dead letters, webhooks, wallets, secrets …
-                                                           (cargo xtask ops --help)
-cargo xtask fuzz [--seed S] [--examples N]                 requests made from openapi.json, as every role, to the running stack
-cargo xtask simulate [--operations N] [--seed S] [--verbose] [--optimised]
-                                                           many people, lost answers, crashes; a failing seed is printed
-cargo xtask bench [--quick] [--only counts|sizes|processes|throughput]... [--readme]
-                                                           what it costs, as one table; fails where a count misses its budget
-                                                           --quick   counts only, beside fewer bookings
-                                                           --readme  puts the table into README.md
-cargo xtask package [--arch arm64|x86_64] [--function NAME]...
-                                                           release artifacts in target/lambda/<function>/
+/// The project's automation. Nothing but Rust, Python and a C compiler has to be installed first.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", after_help = "infra/README.md describes the variables that `up` reads.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
 
-infra/README.md describes the variables that `up` reads.";
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the local stack and keep it running until Ctrl-C
+    Up(up::Options),
+    /// Print a session token of a demo user of the running stack
+    Token(token::Options),
+    /// Run all tests: crates, simulation, then the whole system on a private stack
+    Test,
+    /// Check formatting, lints, documentation, the template and licences
+    Check,
+    /// Operate a deployed stack: dead letters, webhooks, wallets, secrets (`cargo xtask ops --help`)
+    #[command(disable_help_flag = true)]
+    Ops {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Send requests made from openapi.json, as every role, to the running stack
+    Fuzz(fuzz::Options),
+    /// Simulate many people, lost answers and crashes; a failing seed is printed
+    Simulate(simulate::Options),
+    /// Measure what the product costs, as one table; fails where a count misses its budget
+    Bench(bench::Options),
+    /// Build release artifacts in target/lambda/<function>/
+    Package(package::Options),
+}
 
 // One thread: a child that is to end with its parent ends with the thread that started it.
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match dispatch(&arguments).await {
+    match run(Arguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: {failure}");
@@ -56,32 +69,73 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn dispatch(arguments: &[String]) -> Outcome<()> {
-    let Some((command, options)) = arguments.split_first() else {
-        return Err(Failure::new(format!("no command\n\n{USAGE}")));
-    };
-    match command.as_str() {
-        "up" => up::up(up::Options::parse(options)?).await,
-        "token" => token::token(options).await,
-        "test" => test::test(options).await,
-        "bench" => bench::bench(&bench::Options::parse(options)?).await,
-        "check" => check::check(options).await,
-        "ops" => ops::ops(options).await,
-        "fuzz" => fuzz::fuzz(fuzz::Options::parse(options)?).await,
-        "simulate" => simulate::simulate(&simulate::Options::parse(options)?).await,
-        "package" => package::package(&package::Options::parse(options)?).await,
-        "help" | "--help" | "-h" => {
-            eprintln!("{USAGE}");
-            Ok(())
-        }
-        other => Err(Failure::new(format!("unknown command {other}\n\n{USAGE}"))),
+async fn run(command: Command) -> Outcome<()> {
+    match command {
+        Command::Up(options) => up::up(options).await,
+        Command::Token(options) => token::token(&options).await,
+        Command::Test => test::test().await,
+        Command::Check => check::check().await,
+        Command::Ops { arguments } => ops::ops(&arguments).await,
+        Command::Fuzz(options) => fuzz::fuzz(options).await,
+        Command::Simulate(options) => simulate::simulate(&options).await,
+        Command::Bench(options) => bench::bench(&options).await,
+        Command::Package(options) => package::package(&options).await,
     }
 }
 
-/// For commands that take no options.
-fn no_options(command: &str, options: &[String]) -> Outcome<()> {
-    match options.first() {
-        None => Ok(()),
-        Some(option) => Err(Failure::new(format!("{command} does not know {option}"))),
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(line: &str) -> Option<Command> {
+        let words = std::iter::once("xtask").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).ok().map(|arguments| arguments.command)
+    }
+
+    #[test]
+    fn the_declared_options_do_not_contradict_each_other() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn options_that_are_not_given_are_as_in_the_normal_tests() {
+        assert!(matches!(parse("fuzz"), Some(Command::Fuzz(options)) if options == fuzz::Options::default()));
+        assert!(
+            matches!(parse("simulate"), Some(Command::Simulate(options)) if options == simulate::Options::default())
+        );
+        let long = simulate::Options { operations: 1_000_000, seed: 42, verbose: true, optimised: true };
+        let given = parse("simulate --seed 42 --operations 1_000_000 --verbose --optimised");
+        assert!(matches!(given, Some(Command::Simulate(options)) if options == long));
+    }
+
+    #[test]
+    fn unclear_arguments_are_refused() {
+        for line in [
+            "",
+            "swim",
+            "test --fast",
+            "up --slow",
+            "token",
+            "token cara dan",
+            "token cara --lifetime soon",
+            "fuzz --seed x",
+            "fuzz --examples -1",
+            "simulate --operations -1",
+            "bench --only speed",
+            "bench --quick --only throughput",
+            "package --arch x86",
+            "package health",
+        ] {
+            assert!(parse(line).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_operators_command_is_passed_on_as_it_is() {
+        let given = parse("ops --local wallet show user_1 --help");
+        let wanted = ["--local", "wallet", "show", "user_1", "--help"];
+        assert!(matches!(given, Some(Command::Ops { arguments }) if arguments == wanted));
     }
 }

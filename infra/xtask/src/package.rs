@@ -18,9 +18,10 @@ const NEWEST_GLIBC: (u32, u32) = (2, 34);
 /// A cold start downloads and unpacks the artifact.
 pub const LARGEST_ZIP: usize = 5 * 1024 * 1024;
 
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
 pub enum Architecture {
     Arm64,
+    #[value(name = "x86_64")]
     X86_64,
 }
 
@@ -53,34 +54,14 @@ impl Architecture {
     }
 }
 
-/// What was asked for on the command line.
-#[derive(Debug, Eq, PartialEq)]
+#[derive(Debug, clap::Args)]
 pub struct Options {
+    /// The processor that the programs are to run on
+    #[arg(long = "arch", value_enum, default_value_t = Architecture::Arm64)]
     architecture: Architecture,
-    /// All of them when empty.
+    /// Only this function; may be given several times
+    #[arg(long = "function", value_name = "NAME")]
     functions: Vec<String>,
-}
-
-impl Options {
-    pub fn parse(options: &[String]) -> Outcome<Self> {
-        let mut parsed = Self { architecture: Architecture::Arm64, functions: Vec::new() };
-        let mut rest = options.iter();
-        while let Some(option) = rest.next() {
-            let mut value = || rest.next().ok_or_else(|| Failure::new(format!("{option} needs a value")));
-            match option.as_str() {
-                "--arch" => {
-                    parsed.architecture = match value()?.as_str() {
-                        "arm64" => Architecture::Arm64,
-                        "x86_64" => Architecture::X86_64,
-                        other => return Err(Failure::new(format!("--arch {other}: it is arm64 or x86_64"))),
-                    }
-                }
-                "--function" => parsed.functions.push(value()?.clone()),
-                other => return Err(Failure::new(format!("package does not know {other}"))),
-            }
-        }
-        Ok(parsed)
-    }
 }
 
 pub async fn package(options: &Options) -> Outcome<()> {
@@ -183,17 +164,6 @@ mod tests {
         assert_eq!(newest_glibc(b"\0GLIBC_2.4\0GLIBC_2.34\0GLIBC_2.9\0"), Some((2, 34)));
         assert_eq!(newest_glibc(b"GLIBC_PRIVATE\0GLIBC_2.17"), Some((2, 17)));
         assert_eq!(newest_glibc(b"static"), None);
-    }
-
-    #[test]
-    fn options_are_known_or_refused() {
-        let parse = |line: &str| Options::parse(&line.split_whitespace().map(ToOwned::to_owned).collect::<Vec<_>>());
-        let wanted =
-            Options { architecture: Architecture::X86_64, functions: vec!["health".into(), "docs_page".into()] };
-        assert_eq!(parse("--arch x86_64 --function health --function docs_page").unwrap(), wanted);
-        for line in ["--arch", "--arch x86", "--function", "health"] {
-            assert!(parse(line).is_err(), "{line}");
-        }
     }
 
     #[test]

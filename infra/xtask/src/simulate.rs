@@ -1,7 +1,7 @@
 //! `cargo xtask simulate`: the simulation of `tests/simulation` for as long as wanted, from a seed of one's choice.
 
+use std::num::ParseIntError;
 use std::process::Stdio;
-use std::slice::Iter;
 
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -13,36 +13,32 @@ use crate::run::{cargo, ended, timed};
 const NORMAL: u64 = 10_000;
 
 /// What is to be simulated.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, clap::Args)]
 pub struct Options {
-    operations: u64,
-    seed: u64,
-    /// Says every operation.
-    verbose: bool,
-    /// Optimised code: longer to build, faster to run.
-    optimised: bool,
+    /// How many operations to simulate
+    #[arg(long, default_value_t = NORMAL, value_parser = number)]
+    pub operations: u64,
+    /// Where the random choices begin
+    #[arg(long, default_value_t = 1, value_parser = number)]
+    pub seed: u64,
+    /// Print every operation
+    #[arg(long)]
+    pub verbose: bool,
+    /// Optimise the code: slower to build, faster to run
+    #[arg(long)]
+    pub optimised: bool,
 }
 
-impl Options {
-    pub fn parse(arguments: &[String]) -> Outcome<Self> {
-        let mut options = Self { operations: NORMAL, seed: 1, verbose: false, optimised: false };
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            match argument.as_str() {
-                "--operations" => options.operations = number(argument, &mut arguments)?,
-                "--seed" => options.seed = number(argument, &mut arguments)?,
-                "--verbose" => options.verbose = true,
-                "--optimised" => options.optimised = true,
-                other => return Err(Failure::new(format!("simulate does not know {other}"))),
-            }
-        }
-        Ok(options)
+#[cfg(test)]
+impl Default for Options {
+    fn default() -> Self {
+        Self { operations: NORMAL, seed: 1, verbose: false, optimised: false }
     }
 }
 
-fn number(name: &str, arguments: &mut Iter<'_, String>) -> Outcome<u64> {
-    let text = arguments.next().ok_or_else(|| Failure::new(format!("{name} needs a number")))?;
-    text.replace('_', "").parse().map_err(|_| Failure::new(format!("{name} needs a number, not {text}")))
+/// Thousands may be grouped: `1_000_000`.
+fn number(text: &str) -> Result<u64, ParseIntError> {
+    text.replace('_', "").parse()
 }
 
 /// The tests of the simulation, with further arguments for their program. Progress and findings come on standard error;
@@ -100,26 +96,11 @@ pub async fn simulate(options: &Options) -> Outcome<()> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Option<Options> {
-        Options::parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>()).ok()
-    }
-
     #[test]
     fn a_name_that_fits_no_test_is_told_from_tests_that_passed() {
         let told =
             |passed| format!("test result: ok. {passed} passed; 0 failed; 0 ignored; 0 measured; 8 filtered out");
         assert_eq!([told(0), told(1), told(12)].map(|line| passed(&line)), [0, 1, 12]);
         assert_eq!(passed(r#"{"Metric":"test result: ok. 1 passed"}"#), 0);
-    }
-
-    #[test]
-    fn what_is_not_said_is_as_in_the_normal_tests() {
-        let normal = Options { operations: NORMAL, seed: 1, verbose: false, optimised: false };
-        assert_eq!(parse(""), Some(normal));
-        let long = Options { operations: 1_000_000, seed: 42, verbose: true, optimised: true };
-        assert_eq!(parse("--seed 42 --operations 1_000_000 --verbose --optimised"), Some(long));
-        for refused in ["--seed", "--seed x", "--operations -1", "--fast"] {
-            assert_eq!(parse(refused), None, "{refused}");
-        }
     }
 }

@@ -13,12 +13,11 @@ use crate::failure::{Failure, Outcome};
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed};
 use crate::up::emulator;
-use crate::{fuzz, no_options, places, second_engine, settings, simulate};
+use crate::{fuzz, places, second_engine, settings, simulate};
 
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 
-pub async fn test(options: &[String]) -> Outcome<()> {
-    no_options("test", options)?;
+pub async fn test() -> Outcome<()> {
     timed("tests of the crates", run("cargo test", &mut crates_tests()?)).await?;
     let mut again = crates_tests()?;
     // Two engines are too slow for the waits of a crowd.

@@ -34,25 +34,14 @@ const ORIGINS: &str = "http://localhost:3000,http://localhost:5173";
 /// Saving all state takes the emulator about three seconds on a slow machine.
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// What was asked for on the command line.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Options {
+    /// Print one JSON object on standard output once everything is ready
+    #[arg(long)]
     json: bool,
+    /// Forget all kept data first
+    #[arg(long)]
     fresh: bool,
-}
-
-impl Options {
-    pub fn parse(options: &[String]) -> Outcome<Self> {
-        let mut parsed = Self::default();
-        for option in options {
-            match option.as_str() {
-                "--json" => parsed.json = true,
-                "--fresh" => parsed.fresh = true,
-                other => return Err(Failure::new(format!("up does not know {other}"))),
-            }
-        }
-        Ok(parsed)
-    }
 }
 
 /// Starts everything, says how to reach it, and keeps it running until Ctrl-C or SIGTERM.
@@ -336,13 +325,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-
-    #[test]
-    fn options_are_known_or_refused() {
-        let parse = |words: &[&str]| Options::parse(&words.iter().map(ToString::to_string).collect::<Vec<_>>());
-        assert_eq!(parse(&["--json", "--fresh"]).unwrap(), Options { json: true, fresh: true });
-        assert!(parse(&["--jsno"]).unwrap_err().to_string().contains("--jsno"));
-    }
 
     #[test]
     fn a_second_stack_on_the_same_data_is_refused() {
