@@ -90,6 +90,23 @@ fn every_queue_has_a_dead_letter_queue_and_every_worker_reports_single_failures(
 }
 
 #[test]
+fn every_queue_that_a_row_can_name_has_an_address_where_rows_are_sent() {
+    for function in functions().iter().filter(|f| ["relay_outbox", "redrive_outbox"].contains(&f.binary())) {
+        let pairs = function.block.split("QUEUES: !Sub \"").nth(1).unwrap().split('"').next().unwrap();
+        let named: BTreeSet<&str> = pairs.split(',').map(|pair| pair.split('=').next().unwrap()).collect();
+        let written: BTreeSet<&str> = store::outbox::Queue::ALL.into_iter().map(store::outbox::Queue::name).collect();
+        assert_eq!(named, written, "{}", function.logical_id);
+        for queue in pairs.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
+            assert!(
+                function.block.contains(&format!("!GetAtt {queue}.Arn")),
+                "{} cannot send to {queue}",
+                function.logical_id
+            );
+        }
+    }
+}
+
+#[test]
 fn function_crates_do_not_depend_on_each_other_and_the_domain_on_nothing_outside() {
     let areas: BTreeSet<String> = binaries().into_values().collect();
     let dependencies = |path: &str| -> Vec<String> {

@@ -10,7 +10,7 @@ use domain::user::Role;
 use kit::write::sha256_hex;
 use serde_json::{Value, json};
 use store::media::digest;
-use store::outbox::{Effect, Message, Queue, StreamFile};
+use store::outbox::{Effect, Message, StreamFile};
 use testing::{Answer, noon};
 
 use tests::line::Lines;
@@ -106,11 +106,7 @@ impl Act {
 }
 
 fn queue_of(effect: &Effect) -> &'static str {
-    match effect.queue() {
-        Queue::Generation => "generation",
-        Queue::Effects => "effects",
-        Queue::Media => "media",
-    }
+    effect.queue().name()
 }
 
 /// The route that serves an address.

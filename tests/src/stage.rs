@@ -12,7 +12,7 @@ use kit::worker::Delivery;
 use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Table;
-use store::outbox::Message;
+use store::outbox::{Message, Queue};
 use testing::{Answer, Faults, Meter, Options, TABLE, World, gateway};
 
 use crate::calls_in_a_row::CallsInARow;
@@ -96,7 +96,7 @@ impl Stage {
             }
         };
         let mut config = (*world.app.config).clone();
-        config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{aws_url}/{name}")));
+        config.queues = Queue::ALL.map(|queue| (queue.name().to_owned(), format!("{aws_url}/{}", queue.name()))).into();
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
         let aws = Aws::at(&aws_url);
         let mut app = App::assemble(config, aws.clone(), world.app.secrets.clone(), clock, ids).unwrap();

@@ -1,34 +1,75 @@
 //! From outbox rows to messages.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use kit::App;
 use kit::config::ConfigError;
 use kit::error::{Error, Fault};
-use store::outbox::{self, Queue, Row};
+use kit::telemetry::{Metric, count};
+use store::outbox::{self, Row};
 
 /// How many messages SQS takes at once.
 const BATCH: usize = 10;
 
-/// Sends the message of each row to its queue and marks the rows as relayed. Says of each row whether it was sent: a row
-/// that was sent and could not be marked is sent once more by the schedule, which workers do not mind.
-pub async fn relay(app: &App, rows: &[Row]) -> Result<Vec<bool>, Error> {
-    let urls = app.config.queue_urls.as_ref().ok_or(ConfigError::Missing("GENERATION_QUEUE_URL"))?;
-    let mut sent = vec![false; rows.len()];
-    for (queue, url) in [Queue::Generation, Queue::Effects, Queue::Media].into_iter().zip(urls) {
-        let places: Vec<usize> = (0..rows.len()).filter(|place| rows[*place].queue == queue).collect();
+/// What became of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Its message was sent.
+    Sent,
+    /// Its queue did not take it.
+    Refused,
+    /// Its queue has no address here: a newer version wrote it. It stays in the outbox, where the schedule finds it.
+    Left,
+}
+
+/// Sends the message of each row to the queue that the row names and marks the rows as relayed. A row that was sent and could
+/// not be marked is sent once more by the schedule, which workers do not mind.
+pub async fn relay(app: &App, rows: &[Row]) -> Result<Vec<Fate>, Error> {
+    if app.config.queues.is_empty() {
+        return Err(ConfigError::Missing("QUEUES").into());
+    }
+    let mut fates = vec![Fate::Refused; rows.len()];
+    let mut by_queue: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (place, row) in rows.iter().enumerate() {
+        by_queue.entry(&row.queue).or_default().push(place);
+    }
+    for (queue, places) in by_queue {
+        let Some(url) = app.config.queues.get(queue) else {
+            for place in places {
+                fates[place] = Fate::Left;
+                let id = &rows[place].outbox_id;
+                tracing::warn!(outbox.id = id, queue, "the queue of an outbox row has no address here");
+            }
+            continue;
+        };
         for places in places.chunks(BATCH) {
             for place in send(app, url, rows, places).await? {
-                sent[place] = true;
+                fates[place] = Fate::Sent;
             }
         }
     }
-    for (row, sent) in rows.iter().zip(&sent) {
-        if *sent && let Err(error) = app.retry(|| mark(app, row)).await {
+    for (row, fate) in rows.iter().zip(&fates) {
+        if *fate == Fate::Sent
+            && let Err(error) = app.retry(|| mark(app, row)).await
+        {
             tracing::warn!(outbox.id = row.outbox_id, ?error, "a relayed row could not be marked");
         }
     }
-    Ok(sent)
+    Ok(fates)
+}
+
+/// How many rows had this fate.
+pub fn having(fate: Fate, fates: &[Fate]) -> usize {
+    fates.iter().filter(|other| **other == fate).count()
+}
+
+/// Tells of rows that nobody here can send.
+pub fn count_left(app: &App, rows: usize) {
+    if rows > 0 {
+        count(Metric::OutboxLeft, u64::try_from(rows).unwrap_or(u64::MAX), app.now());
+    }
 }
 
 async fn mark(app: &App, row: &Row) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use kit::{App, BoxFuture};
 use serde_json::{Value, json};
 use store::outbox;
 
-use crate::queues;
+use crate::queues::{self, Fate};
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +16,8 @@ mod tests;
 const WAITING_SECONDS: i64 = 5 * 60;
 /// How many rows one run sends at most; the next run goes on.
 const ROWS_AT_MOST: usize = 500;
+/// How many rows one run reads at most: those that nobody here can send stand in front of the others.
+const READ_AT_MOST: usize = 20 * ROWS_AT_MOST;
 
 /// Sends rows again that wait for longer than five minutes, or for longer than `olderThanSeconds` of the event, which
 /// operators use after a stop of the whole stack.
@@ -26,16 +28,29 @@ pub fn redrive_outbox(app: App, event: Value) -> BoxFuture<'static, Result<Value
 async fn redrive(app: &App, event: &Value) -> Result<Value, Error> {
     let seconds = event["olderThanSeconds"].as_i64().filter(|n| *n >= 0).unwrap_or(WAITING_SECONDS);
     let before = app.now() - SignedDuration::from_secs(seconds.min(30 * 24 * 3600));
-    let rows = outbox::waiting(&app.table, before, ROWS_AT_MOST).await?;
-    if rows.is_empty() {
-        return Ok(json!({ "redriven": 0 }));
+    let (mut read, mut sent, mut refused, mut left) = (0, 0, 0, 0);
+    let mut after = None;
+    loop {
+        let page = outbox::waiting(&app.table, before, ROWS_AT_MOST - sent, after.as_ref()).await?;
+        let fates = if page.rows.is_empty() { Vec::new() } else { queues::relay(app, &page.rows).await? };
+        read += fates.len() + page.unreadable;
+        sent += queues::having(Fate::Sent, &fates);
+        refused += queues::having(Fate::Refused, &fates);
+        left += queues::having(Fate::Left, &fates) + page.unreadable;
+        after = page.next;
+        // Where a queue refuses, the next run tries again.
+        if after.is_none() || refused > 0 || sent >= ROWS_AT_MOST || read >= READ_AT_MOST {
+            break;
+        }
     }
-    let sent = queues::relay(app, &rows).await?.into_iter().filter(|sent| *sent).count();
-    tracing::warn!(rows = rows.len(), sent, "outbox rows that were not relayed in time");
-    count(Metric::OutboxRedriven, u64::try_from(sent).unwrap_or(u64::MAX), app.now());
-    if sent < rows.len() {
-        let why = format!("{} of {} messages could not be sent", rows.len() - sent, rows.len());
+    queues::count_left(app, left);
+    if read > left {
+        tracing::warn!(rows = read, sent, left, "outbox rows that were not relayed in time");
+        count(Metric::OutboxRedriven, u64::try_from(sent).unwrap_or(u64::MAX), app.now());
+    }
+    if refused > 0 {
+        let why = format!("{refused} of {} messages could not be sent", sent + refused);
         return Err(Unavailable { what: "SQS", why, retry_after_seconds: 60 }.into());
     }
-    Ok(json!({ "redriven": sent }))
+    Ok(json!({ "redriven": sent, "left": left }))
 }

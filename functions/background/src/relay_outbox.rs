@@ -6,13 +6,14 @@ use kit::{App, BoxFuture};
 use serde_json::{Value, json};
 use store::outbox::Row;
 
-use crate::queues;
+use crate::queues::{self, Fate};
 
 #[cfg(test)]
 mod tests;
 
 /// Relays the rows of one batch of stream records. Answers the first record that failed: the stream goes on from there,
-/// and what still fails after its retries lies in the on-failure queue.
+/// and what still fails after its retries lies in the on-failure queue. What a newer version wrote and this one does not know
+/// fails nothing: it stays in the outbox, and the schedule tells of it until somebody can send it.
 pub fn relay_outbox(app: App, event: Value) -> BoxFuture<'static, Result<Value, Error>> {
     Box::pin(async move { relay(&app, event).await })
 }
@@ -23,27 +24,34 @@ async fn relay(app: &App, mut event: Value) -> Result<Value, Error> {
     };
     let mut rows = Vec::new();
     let mut numbers = Vec::new();
+    let mut unreadable = 0;
     let mut failed: Option<Value> = None;
     for record in records {
         let number = record["dynamodb"]["SequenceNumber"].clone();
-        match row(record) {
-            Ok(Some(row)) => {
+        match shown(record) {
+            Ok(Shown::Row(row)) => {
                 rows.push(row);
                 numbers.push(number);
             }
-            Ok(None) => {}
+            Ok(Shown::Nothing) => {}
+            Ok(Shown::Unreadable(error)) => {
+                unreadable += 1;
+                tracing::warn!(stream.sequence_number = %number, error, "an outbox row cannot be read and is left where it is");
+            }
             Err(error) => {
-                tracing::error!(stream.sequence_number = %number, error, "an outbox row cannot be read");
+                tracing::error!(stream.sequence_number = %number, error, "a record of the table's stream cannot be read");
                 failed = Some(number);
                 break;
             }
         }
     }
-    let sent = queues::relay(app, &rows).await?;
-    if let Some(unsent) = sent.iter().position(|sent| !sent) {
-        failed = Some(numbers[unsent].clone());
+    let fates = queues::relay(app, &rows).await?;
+    if let Some(refused) = fates.iter().position(|fate| *fate == Fate::Refused) {
+        failed = Some(numbers[refused].clone());
     }
-    tracing::info!(rows = rows.len(), sent = sent.iter().filter(|sent| **sent).count(), "outbox relayed");
+    let left = unreadable + queues::having(Fate::Left, &fates);
+    queues::count_left(app, left);
+    tracing::info!(rows = rows.len(), sent = queues::having(Fate::Sent, &fates), left, "outbox relayed");
     match failed {
         None => Ok(json!({ "batchItemFailures": [] })),
         Some(Value::String(number)) => Ok(json!({ "batchItemFailures": [{ "itemIdentifier": number }] })),
@@ -51,11 +59,21 @@ async fn relay(app: &App, mut event: Value) -> Result<Value, Error> {
     }
 }
 
-/// The row that a record shows. The stream is filtered to new rows; a record of anything else is nothing to relay.
-fn row(record: Value) -> Result<Option<Row>, String> {
+enum Shown {
+    Row(Row),
+    /// A row, but of a form that this version does not know.
+    Unreadable(String),
+    Nothing,
+}
+
+/// What a record shows. The stream is filtered to new rows; a record of anything else is nothing to relay.
+fn shown(record: Value) -> Result<Shown, String> {
     let record: EventRecord = serde_json::from_value(record).map_err(|e| e.to_string())?;
     if record.event_name != "INSERT" {
-        return Ok(None);
+        return Ok(Shown::Nothing);
     }
-    serde_dynamo::from_item(record.change.new_image).map(Some).map_err(|e| e.to_string())
+    Ok(match serde_dynamo::from_item(record.change.new_image) {
+        Ok(row) => Shown::Row(row),
+        Err(error) => Shown::Unreadable(error.to_string()),
+    })
 }

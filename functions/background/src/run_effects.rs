@@ -39,7 +39,7 @@ pub fn run_effects(app: App, delivery: Delivery) -> BoxFuture<'static, Result<()
 
 /// A message that another worker should have got.
 pub fn wrong_queue(effect: &Effect) -> Fault {
-    Fault(format!("an effect of queue {:?} came to another worker", effect.queue()))
+    Fault(format!("an effect of queue {} came to another worker", effect.queue().name()))
 }
 
 fn create_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {

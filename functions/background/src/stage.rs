@@ -12,7 +12,7 @@ use kit::aws::Aws;
 use kit::worker::Delivery;
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::media::{MediaKind, StoredFile};
-use store::outbox::{Effect, Message, StreamFile};
+use store::outbox::{Effect, Message, Queue, StreamFile};
 use store::{Tx, keys};
 use testing::{Options, World, noon};
 use ulid::Ulid;
@@ -68,7 +68,8 @@ impl Stage {
         let world = World::with(&[], options).await;
         let aws = FakeAws::start().await;
         let mut config = (*world.app.config).clone();
-        config.queue_urls = Some(["generation", "effects", "media"].map(|name| format!("{}/{name}", aws.url)));
+        config.queues =
+            Queue::ALL.map(|queue| (queue.name().to_owned(), format!("{}/{}", aws.url, queue.name()))).into();
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
         let mut app = App::assemble(config, Aws::at(&aws.url), world.app.secrets.clone(), clock, ids).unwrap();
         app.table = world.app.table.clone();
@@ -180,8 +181,8 @@ impl Stage {
     /// The ids of all outbox rows that wait to be relayed, sorted.
     pub async fn waiting(&self) -> Vec<String> {
         let before = self.app.now() + SignedDuration::from_hours(1);
-        let rows = store::outbox::waiting(&self.app.table, before, 100).await.unwrap();
-        let mut ids: Vec<String> = rows.into_iter().map(|row| row.outbox_id).collect();
+        let waiting = store::outbox::waiting(&self.app.table, before, 100, None).await.unwrap();
+        let mut ids: Vec<String> = waiting.rows.into_iter().map(|row| row.outbox_id).collect();
         ids.sort();
         ids
     }

@@ -1,6 +1,6 @@
 //! Configuration: read once at start, typed, and refused with the name of what is missing or wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::UserId;
 use providers::Reach;
@@ -69,8 +69,8 @@ pub struct Config {
     pub media_retention_days: Option<u32>,
     /// The queue that this worker is fed from.
     pub queue_url: Option<String>,
-    /// Where the relay sends to: generation, effects, media.
-    pub queue_urls: Option<[String; 3]>,
+    /// Where the relay sends to: the address of each queue by its name. Empty for functions that relay nothing.
+    pub queues: BTreeMap<String, String>,
 }
 
 impl Config {
@@ -99,11 +99,11 @@ impl Config {
         let admins = list(optional("ADMIN_USER_IDS")).into_iter().map(|id| id.parse::<UserId>());
         let admins: Result<BTreeSet<UserId>, _> = admins.collect();
         let signup_credits = optional("SIGNUP_CREDITS").unwrap_or_else(|| "0".to_owned());
-        let queue = |name| required(name);
-        let queue_urls = match optional("GENERATION_QUEUE_URL") {
-            Some(generation) => Some([generation, queue("EFFECTS_QUEUE_URL")?, queue("MEDIA_QUEUE_URL")?]),
-            None => None,
-        };
+        let queues = list(optional("QUEUES")).into_iter().map(|pair| {
+            let (name, url) = pair.split_once('=').filter(|(name, url)| !name.is_empty() && !url.is_empty())?;
+            Some((name.to_owned(), url.to_owned()))
+        });
+        let queues: Option<BTreeMap<String, String>> = queues.collect();
         let allowed_origins = list(Some(required("ALLOWED_ORIGINS")?));
         if allowed_origins.is_empty() {
             return Err(ConfigError::Missing("ALLOWED_ORIGINS"));
@@ -130,7 +130,7 @@ impl Config {
                 .transpose()
                 .map_err(|_| invalid("MEDIA_RETENTION_DAYS", "must be a whole number of days"))?,
             queue_url: optional("QUEUE_URL"),
-            queue_urls,
+            queues: queues.ok_or_else(|| invalid("QUEUES", "must be pairs name=address"))?,
         })
     }
 
@@ -180,6 +180,17 @@ mod tests {
         assert!(wrong("STAGE", "production").to_string().starts_with("STAGE must be"));
         assert!(wrong("SIGNUP_CREDITS", "-1").to_string().starts_with("SIGNUP_CREDITS must be"));
         assert!(wrong("ADMIN_USER_IDS", "a b").to_string().starts_with("ADMIN_USER_IDS must be"));
-        assert_eq!(wrong("GENERATION_QUEUE_URL", "http://q"), ConfigError::Missing("EFFECTS_QUEUE_URL"));
+        assert!(wrong("QUEUES", "media=http://q,http://r").to_string().starts_with("QUEUES must be"));
+    }
+
+    #[test]
+    fn queues_have_addresses_by_name() {
+        let base = lookup("");
+        let given = "generation=https://q/1, media=https://q/2?a=b";
+        let config = Config::from_lookup(move |n| if n == "QUEUES" { Some(given.to_owned()) } else { base(n) });
+        let queues = config.unwrap().queues;
+        assert_eq!(queues["generation"], "https://q/1");
+        assert_eq!(queues["media"], "https://q/2?a=b");
+        assert!(Config::from_lookup(lookup("")).unwrap().queues.is_empty());
     }
 }

@@ -41,6 +41,8 @@ pub enum Metric {
     ClaimDropped,
     /// An outbox row that had to be sent again.
     OutboxRedriven,
+    /// An outbox row that this version cannot read, or whose queue has no address here: left where it is.
+    OutboxLeft,
     /// A balance that its statement lines do not bear out.
     LedgerDrift,
     /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
@@ -54,6 +56,7 @@ impl Metric {
             Self::GenerationFailed => "GenerationFailed",
             Self::ClaimDropped => "ClaimDropped",
             Self::OutboxRedriven => "OutboxRedriven",
+            Self::OutboxLeft => "OutboxLeft",
             Self::LedgerDrift => "LedgerDrift",
             Self::SettlementsLeft => "SettlementsLeft",
         }

@@ -12,15 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{StoreError, from_sdk};
 use crate::item::Item;
-use crate::table::key_attributes;
+use crate::table::{Position, key_attributes};
 use crate::{Page, Query, Table, Tx, keys};
 
 /// How long a relayed row is kept for operators.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Where an effect is carried out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Where an effect is carried out. Rows name it by [`Queue::name`], and so does the relay, which knows none of these: a row of
+/// a newer version finds its way as soon as its queue has an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Queue {
     /// Model calls: minutes long, few at a time.
     Generation,
@@ -28,6 +28,20 @@ pub enum Queue {
     Effects,
     /// Copying media from a provider to our bucket.
     Media,
+}
+
+impl Queue {
+    /// Every queue.
+    pub const ALL: [Self; 3] = [Self::Generation, Self::Effects, Self::Media];
+
+    /// What rows call it, and `QUEUES` in `template.yaml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Effects => "effects",
+            Self::Media => "media",
+        }
+    }
 }
 
 /// A file that Stream announced.
@@ -152,8 +166,8 @@ pub struct Message {
 pub struct Row {
     /// Its id.
     pub outbox_id: String,
-    /// Where it goes.
-    pub queue: Queue,
+    /// The name of the queue it goes to, which this version need not know.
+    pub queue: String,
     /// The message, JSON.
     pub message: String,
     /// When it was committed.
@@ -165,7 +179,7 @@ fn row(effect: &Effect, now: Timestamp) -> Result<Item, StoreError> {
     let message = Message { outbox_id: outbox_id.clone(), effect: effect.clone() };
     let message = serde_json::to_string(&message).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let key = keys::outbox(&outbox_id);
-    let row = Row { outbox_id, queue: effect.queue(), message, created_at: now };
+    let row = Row { outbox_id, queue: effect.queue().name().to_owned(), message, created_at: now };
     Ok(Item::new(key, "OutboxRow", &row)?.index1(keys::OUTBOX_WAITING, format!("{now:.3}#{}", row.outbox_id)))
 }
 
@@ -197,17 +211,40 @@ pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Res
     }
 }
 
-/// The oldest rows that wait to be relayed and were committed before `before`. A row that this version cannot read, such as
-/// one of a newer version that was rolled back, is told and left out: it must not keep the others waiting.
-pub async fn waiting(table: &Table, before: Timestamp, limit: usize) -> Result<Vec<Row>, StoreError> {
-    let query = Query::index("gsi1", keys::OUTBOX_WAITING).between("0", format!("{before:.3}")).limit(limit);
+/// Some of the rows that wait to be relayed.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Those that can be read, the oldest first.
+    pub rows: Vec<Row>,
+    /// How many more there were that this version cannot read.
+    pub unreadable: usize,
+    /// Where the rest begins.
+    pub next: Option<Position>,
+}
+
+/// The oldest rows that wait to be relayed and were committed before `before`, from `after` on. A row that this version cannot
+/// read, such as one of a newer version that was rolled back, is told and left out: it must not keep the others waiting.
+pub async fn waiting(
+    table: &Table,
+    before: Timestamp,
+    limit: usize,
+    after: Option<&Position>,
+) -> Result<Waiting, StoreError> {
+    let mut query = Query::index("gsi1", keys::OUTBOX_WAITING).between("0", format!("{before:.3}")).limit(limit);
+    if let Some(position) = after {
+        query = query.after(&position.key, position.index_sort.as_deref());
+    }
     let page: Page<serde_json::Value> = table.query(query).await?;
-    let readable = page.items.into_iter().filter_map(|row| match serde_json::from_value::<Row>(row) {
-        Ok(row) => Some(row),
-        Err(error) => {
-            tracing::error!(%error, "an outbox row cannot be read");
-            None
+    let mut waiting = Waiting { rows: Vec::new(), unreadable: 0, next: page.next };
+    for row in page.items {
+        let id = row["pk"].as_str().unwrap_or_default().to_owned();
+        match serde_json::from_value::<Row>(row) {
+            Ok(row) => waiting.rows.push(row),
+            Err(error) => {
+                waiting.unreadable += 1;
+                tracing::warn!(outbox.key = id, %error, "an outbox row cannot be read and is left where it is");
+            }
         }
-    });
-    Ok(readable.collect())
+    }
+    Ok(waiting)
 }

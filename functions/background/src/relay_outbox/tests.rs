@@ -114,10 +114,26 @@ async fn a_message_that_was_not_taken_is_reported_by_the_first_one() {
 }
 
 #[tokio::test]
-async fn an_unreadable_row_is_reported_and_what_came_before_it_is_sent() {
+async fn what_a_newer_version_wrote_is_left_in_the_outbox_and_the_others_go_on() {
+    let stage = Stage::new().await;
+    let mut records = records(&stage, 0..5).await;
+    records[1]["dynamodb"]["NewImage"]["queue"] = json!({ "S": "mail" });
+    records[2]["dynamodb"]["NewImage"] = json!({ "pk": { "S": "OUTBOX#x" } });
+    records[4]["dynamodb"]["NewImage"]["message"] = json!({ "S": "{\"effect\":\"dance\"}" });
+    assert_eq!(relay(&stage, &records).await, json!({ "batchItemFailures": [] }));
+    let sent = stage.aws.kept().messages.clone();
+    assert_eq!(sent.len(), 3);
+    assert!(sent.iter().any(|(_, body)| body.contains("dance")), "what is to be done is the worker's to know");
+    let mut left = [effect(1).outbox_id(), effect(2).outbox_id()];
+    left.sort();
+    assert_eq!(stage.waiting().await, left);
+}
+
+#[tokio::test]
+async fn a_record_that_is_none_is_reported_and_what_came_before_it_is_sent() {
     let stage = Stage::new().await;
     let mut records = records(&stage, 0..4).await;
-    records[2]["dynamodb"]["NewImage"] = json!({ "pk": { "S": "OUTBOX#x" } });
+    records[2] = json!({ "dynamodb": { "SequenceNumber": "002" } });
     assert_eq!(relay(&stage, &records).await, json!({ "batchItemFailures": [{ "itemIdentifier": "002" }] }));
     assert_eq!(stage.aws.kept().messages.len(), 2);
     let error = relay_outbox(stage.app.clone(), json!({})).await.unwrap_err();

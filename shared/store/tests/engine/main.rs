@@ -330,14 +330,15 @@ async fn an_outbox_row_waits_until_it_is_relayed() {
     commit(table, |tx| outbox::write(tx, &effect, noon()).unwrap()).await.unwrap();
     contended(commit(table, |tx| outbox::write(tx, &effect, noon()).unwrap()).await);
     let later = noon() + SignedDuration::from_mins(5);
-    assert!(outbox::waiting(table, noon(), 10).await.unwrap().is_empty());
-    let waiting = outbox::waiting(table, later, 10).await.unwrap();
-    assert_eq!(waiting.len(), 1);
-    let message: outbox::Message = serde_json::from_str(&waiting[0].message).unwrap();
+    let waiting = async |before| outbox::waiting(table, before, 10, None).await.unwrap().rows;
+    assert!(waiting(noon()).await.is_empty());
+    let rows = waiting(later).await;
+    assert_eq!(rows.len(), 1);
+    let message: outbox::Message = serde_json::from_str(&rows[0].message).unwrap();
     assert_eq!((message.effect, message.outbox_id.as_str()), (effect.clone(), effect.outbox_id().as_str()));
     outbox::mark_relayed(table, &effect.outbox_id(), later).await.unwrap();
     outbox::mark_relayed(table, "unknown", later).await.unwrap();
-    assert!(outbox::waiting(table, later, 10).await.unwrap().is_empty());
+    assert!(waiting(later).await.is_empty());
     assert!(table.get::<serde_json::Value>(&keys::outbox("unknown")).await.unwrap().is_none());
 }
 
