@@ -23,7 +23,8 @@ async fn get_me(As(me): As<Anybody>) -> Result<Response, Error> {
 
 #[cfg(test)]
 mod tests {
-    use crate::test_requests::{become_candidate, become_interviewer, delete, world};
+    use crate::test_requests::{become_candidate, become_interviewer, change, delete, world};
+    use domain::user::Verification;
     use serde_json::{Value, json};
 
     #[tokio::test]
@@ -39,6 +40,17 @@ mod tests {
         become_interviewer(&world, "user_b").await;
         let me = world.call("user_b", "GET", "/api/user/me", Value::Null).await.expect(200);
         assert_eq!((&me["interviewer"]["verification"], &me["interviewer"]["listed"]), (&json!("NONE"), &json!(false)));
+        assert_eq!(me["interviewer"]["notListedBecause"], json!(["NOT_VERIFIED"]));
+        change(&world, "user_b", |user| {
+            let profile = user.interviewer.as_mut().unwrap();
+            profile.accepting_bookings = false;
+            profile.verification = Verification::Rejected;
+            profile.verification_reason = Some("No profile was found.".to_owned());
+        })
+        .await;
+        let me = world.call("user_b", "GET", "/api/user/me", Value::Null).await.expect(200);
+        assert_eq!(me["interviewer"]["notListedBecause"], json!(["NOT_VERIFIED", "NOT_ACCEPTING"]));
+        assert_eq!(me["interviewer"]["verificationReason"], "No profile was found.");
     }
 
     #[tokio::test]

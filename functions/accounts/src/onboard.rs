@@ -107,6 +107,7 @@ impl Onboard {
             credit_rate: self.credit_rate.unwrap_or_default(),
             accepting_bookings: true,
             verification: Verification::None,
+            verification_reason: None,
             rating_sum: 0,
             review_count: 0,
         };
@@ -193,7 +194,8 @@ mod tests {
             user["interviewer"],
             json!({ "title": "Staff Engineer", "company": "Acme", "yearsExp": 12,
                 "bio": "Backend and distributed systems.", "categories": ["backend", "system-design"],
-                "creditRate": 20, "acceptingBookings": true, "verification": "NONE", "listed": false })
+                "creditRate": 20, "acceptingBookings": true, "verification": "NONE",
+                "verificationReason": null, "listed": false, "notListedBecause": ["NOT_VERIFIED"] })
         );
     }
 

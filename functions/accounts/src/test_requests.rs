@@ -3,7 +3,7 @@
 use domain::rate::{RateRule, TokenBucket};
 use serde_json::{Value, json};
 use testing::{World, interviewer_profile};
-pub(crate) use testing::{delete, refused_fields};
+pub(crate) use testing::{change, delete, refused_fields};
 
 /// A world that serves this area.
 pub(crate) async fn world() -> World {

@@ -171,7 +171,8 @@ mod tests {
         let id = "user_i".parse().unwrap();
         become_interviewer(&world, "user_i").await;
         let new = store::user::get(&world.app.table, &id).await.unwrap().unwrap();
-        let verified = new.submit_verification().unwrap().decide_verification(Verification::Verified).unwrap().unwrap();
+        let verified =
+            new.submit_verification().unwrap().decide_verification(Verification::Verified, None).unwrap().unwrap();
         let mut tx = store::Tx::new();
         store::user::write(&mut tx, Some(&new), &verified).unwrap();
         tx.commit(&world.app.table).await.unwrap();

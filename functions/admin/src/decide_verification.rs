@@ -41,7 +41,7 @@ pub fn route() -> Route {
 pub struct NewDecision {
     /// The decision.
     decision: Decision,
-    /// Why: 3 to 500 characters.
+    /// Why: 3 to 500 characters. The interviewer reads why they were refused.
     #[schemars(length(min = 3, max = 500))]
     reason: Option<String>,
 }
@@ -91,7 +91,7 @@ async fn attempt(app: &App, interviewer: &UserId, write: &Write<Admin, NewDecisi
     if before.interviewer.is_none() {
         return Err(not_found("interviewer"));
     }
-    let Some(user) = before.decide_verification(decision)? else {
+    let Some(user) = before.decide_verification(decision, reason.clone())? else {
         return begun.unchanged(app, &UserView::of(&before)).await;
     };
     let mut tx = Tx::new();
@@ -148,6 +148,22 @@ mod tests {
         assert_eq!(stored(&world, "max").await.version, version);
         assert_eq!(decide(&world, "VERIFIED").await["interviewer"]["listed"], true);
         assert_eq!(decide(&world, "REJECTED").await["interviewer"]["listed"], false);
+    }
+
+    #[tokio::test]
+    async fn an_interviewer_learns_why_they_are_not_listed() {
+        let world = with_applicant().await;
+        let refusal = json!({ "decision": "REJECTED", "reason": "The profile is somebody else's." });
+        let user = world.call("user_admin", "POST", PATH, refusal).await.expect(200);
+        assert_eq!(user["interviewer"]["verificationReason"], "The profile is somebody else's.");
+        assert_eq!(user["interviewer"]["notListedBecause"], json!(["NOT_VERIFIED"]));
+        assert_eq!(
+            stored(&world, "max").await.interviewer.unwrap().verification_reason,
+            Some("The profile is somebody else's.".to_owned())
+        );
+        let user = decide(&world, "VERIFIED").await;
+        assert_eq!(user["interviewer"]["verificationReason"], Value::Null);
+        assert_eq!(user["interviewer"]["notListedBecause"], json!([]));
     }
 
     #[tokio::test]

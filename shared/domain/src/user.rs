@@ -36,6 +36,20 @@ pub enum Verification {
     Rejected,
 }
 
+/// Why candidates can neither find nor book an interviewer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NotListed {
+    /// The account was deleted.
+    AccountDeleted,
+    /// They have another role now, or none.
+    NotAnInterviewer,
+    /// No admin has verified them, or not any more.
+    NotVerified,
+    /// They take no new bookings, by their own word.
+    NotAccepting,
+}
+
 /// What interviewers know about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -95,6 +109,9 @@ pub struct InterviewerProfile {
     pub accepting_bookings: bool,
     /// How far the verification has come.
     pub verification: Verification,
+    /// Why it was refused, where it was and an admin said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verification_reason: Option<String>,
     /// The sum of the ratings received, 1–5 each.
     #[serde(default)]
     pub rating_sum: u64,
@@ -280,12 +297,19 @@ impl User {
 
     /// Whether candidates can find and book this person.
     pub fn listed(&self) -> bool {
-        self.deleted_at.is_none()
-            && self.role == Role::Interviewer
-            && self
-                .interviewer
-                .as_ref()
-                .is_some_and(|i| i.accepting_bookings && i.verification == Verification::Verified)
+        self.not_listed_because().is_empty()
+    }
+
+    /// Everything that keeps candidates from finding and booking this person.
+    pub fn not_listed_because(&self) -> Vec<NotListed> {
+        let profile = self.interviewer.as_ref();
+        let keeps = [
+            (self.deleted_at.is_some(), NotListed::AccountDeleted),
+            (self.role != Role::Interviewer || profile.is_none(), NotListed::NotAnInterviewer),
+            (profile.is_some_and(|p| p.verification != Verification::Verified), NotListed::NotVerified),
+            (profile.is_some_and(|p| !p.accepting_bookings), NotListed::NotAccepting),
+        ];
+        keeps.into_iter().filter_map(|(keeps, because)| keeps.then_some(because)).collect()
     }
 
     /// Takes what the browser says, unless Clerk's own word is stored.
@@ -363,23 +387,29 @@ impl User {
         if profile.verification == Verification::Verified {
             return Err(UserError::AlreadyVerified);
         }
-        Ok(self.with_verification(Verification::Submitted))
+        Ok(self.with_verification(Verification::Submitted, None))
     }
 
-    /// Decides on a submitted verification. The same decision again changes nothing.
-    pub fn decide_verification(&self, decision: Verification) -> Result<Option<Self>, UserError> {
+    /// Decides on a submitted verification. The same decision again changes nothing. Why one is refused is told to the
+    /// interviewer.
+    pub fn decide_verification(
+        &self,
+        decision: Verification,
+        reason: Option<String>,
+    ) -> Result<Option<Self>, UserError> {
         let profile = self.interviewer.as_ref().ok_or(UserError::NotSubmitted)?;
         match profile.verification {
             current if current == decision => Ok(None),
             Verification::None => Err(UserError::NotSubmitted),
-            _ => Ok(Some(self.with_verification(decision))),
+            _ => Ok(Some(self.with_verification(decision, reason))),
         }
     }
 
-    fn with_verification(&self, verification: Verification) -> Self {
+    fn with_verification(&self, verification: Verification, reason: Option<String>) -> Self {
         let mut user = self.clone();
         if let Some(profile) = &mut user.interviewer {
             profile.verification = verification;
+            profile.verification_reason = reason.filter(|_| verification == Verification::Rejected);
         }
         user
     }
@@ -422,6 +452,7 @@ mod tests {
             credit_rate: 20,
             accepting_bookings: true,
             verification: Verification::None,
+            verification_reason: None,
             rating_sum: 0,
             review_count: 0,
         }
@@ -483,16 +514,37 @@ mod tests {
     #[test]
     fn only_verified_interviewers_who_accept_bookings_are_listed() {
         let choice = RoleChoice::Interviewer { profile: Box::new(profile()), timezone: "UTC".into() };
+        assert_eq!(user().not_listed_because(), [NotListed::NotAnInterviewer]);
         let new = user().onboard(choice).unwrap().unwrap();
-        assert!(!new.listed());
-        assert_eq!(new.decide_verification(Verification::Verified), Err(UserError::NotSubmitted));
+        assert_eq!((new.not_listed_because(), new.listed()), (vec![NotListed::NotVerified], false));
+        assert_eq!(new.decide_verification(Verification::Verified, None), Err(UserError::NotSubmitted));
         let submitted = new.submit_verification().unwrap();
-        assert!(!submitted.listed());
-        let verified = submitted.decide_verification(Verification::Verified).unwrap().unwrap();
+        assert_eq!(submitted.not_listed_because(), [NotListed::NotVerified]);
+        let verified = submitted.decide_verification(Verification::Verified, None).unwrap().unwrap();
         assert!(verified.listed());
-        assert_eq!(verified.decide_verification(Verification::Verified), Ok(None));
+        assert_eq!(verified.decide_verification(Verification::Verified, None), Ok(None));
         assert_eq!(verified.submit_verification(), Err(UserError::AlreadyVerified));
-        assert!(!verified.tombstone(at("2026-11-21T10:00:00Z")).listed());
+        let grave = verified.tombstone(at("2026-11-21T10:00:00Z"));
+        assert_eq!(grave.not_listed_because(), [NotListed::AccountDeleted, NotListed::NotAnInterviewer]);
+
+        let mut busy = verified;
+        busy.interviewer.as_mut().unwrap().accepting_bookings = false;
+        assert_eq!(busy.not_listed_because(), [NotListed::NotAccepting]);
+        let refused = busy.decide_verification(Verification::Rejected, None).unwrap().unwrap();
+        assert_eq!(refused.not_listed_because(), [NotListed::NotVerified, NotListed::NotAccepting]);
+    }
+
+    #[test]
+    fn an_interviewer_keeps_the_reason_of_a_refusal_until_they_ask_again() {
+        let choice = RoleChoice::Interviewer { profile: Box::new(profile()), timezone: "UTC".into() };
+        let submitted = user().onboard(choice).unwrap().unwrap().submit_verification().unwrap();
+        let reason = |user: &User| user.interviewer.as_ref().unwrap().verification_reason.clone();
+        let said = Some("No profile was found.".to_owned());
+        let refused = submitted.decide_verification(Verification::Rejected, said.clone()).unwrap().unwrap();
+        assert_eq!(reason(&refused), said);
+        assert_eq!(reason(&refused.submit_verification().unwrap()), None);
+        let verified = refused.decide_verification(Verification::Verified, said).unwrap().unwrap();
+        assert_eq!(reason(&verified), None);
     }
 
     #[test]

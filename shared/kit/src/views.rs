@@ -4,7 +4,7 @@ use domain::booking::{Booking, CancelCode, CancelledBy, State};
 use domain::ids::{BookingId, UserId};
 use domain::ledger::Wallet;
 use domain::settlement::Settlement;
-use domain::user::{Category, Role, User, Verification};
+use domain::user::{Category, NotListed, Role, User, Verification};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -54,14 +54,18 @@ pub struct InterviewerView {
     pub accepting_bookings: bool,
     /// How far the verification has come.
     pub verification: Verification,
+    /// Why it was refused, where it was and an admin said so.
+    pub verification_reason: Option<String>,
     /// Whether candidates can find and book them.
     pub listed: bool,
+    /// Everything that keeps candidates from it; empty where they are listed.
+    pub not_listed_because: Vec<NotListed>,
 }
 
 impl UserView {
     /// How `user` is shown.
     pub fn of(user: &User) -> Self {
-        let listed = user.listed();
+        let not_listed_because = user.not_listed_because();
         let interviewer = user.interviewer.as_ref().map(|i| InterviewerView {
             title: i.title.clone(),
             company: i.company.clone(),
@@ -71,7 +75,9 @@ impl UserView {
             credit_rate: i.credit_rate,
             accepting_bookings: i.accepting_bookings,
             verification: i.verification,
-            listed,
+            verification_reason: i.verification_reason.clone(),
+            listed: not_listed_because.is_empty(),
+            not_listed_because: not_listed_because.clone(),
         });
         Self {
             user_id: user.user_id.clone(),

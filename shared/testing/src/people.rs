@@ -85,6 +85,7 @@ impl World {
             credit_rate: 20,
             accepting_bookings: true,
             verification: Verification::Verified,
+            verification_reason: None,
             rating_sum: 0,
             review_count: 0,
         });

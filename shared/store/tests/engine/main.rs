@@ -143,7 +143,7 @@ async fn the_directory_follows_the_person() {
     assert_eq!((list(by(Category::Backend)).await, list(by(Category::Mobile)).await), (0, 1));
 
     let before = store::user::get(table, &ivy).await.unwrap().unwrap();
-    let hidden = before.decide_verification(Verification::Rejected).unwrap().unwrap();
+    let hidden = before.decide_verification(Verification::Rejected, None).unwrap().unwrap();
     let mut tx = Tx::new();
     store::user::write(&mut tx, Some(&before), &hidden).unwrap();
     tx.commit(table).await.unwrap();
