@@ -68,7 +68,7 @@ openapi_document     0   0  0
 relay_outbox         1   0  2
 reschedule_booking   3   8 23
 review_booking       3   5 18
-run_effects          5   5  2
+run_stream          5   5  2
 run_generation       6  10 26
 run_media            5   5  7
 stream_webhook       2   4  7

@@ -77,7 +77,15 @@ fn every_queue_has_a_dead_letter_queue_and_every_worker_reports_single_failures(
         let is_queue = block.contains("Type: AWS::SQS::Queue\n");
         let is_last = name.ends_with("DeadLetterQueue") || name == "RelayFailureQueue";
         if is_queue && !is_last {
-            assert!(block.contains("maxReceiveCount: 5"), "{name} sets nothing aside");
+            let receives = number_after(&block, "maxReceiveCount: ");
+            assert_eq!(receives, Some(domain::patience::RECEIVES.into()), "{name} sets nothing aside");
+            let worker = functions().into_iter().find(|f| f.block.contains(&format!("Queue: !GetAtt {name}.Arn")));
+            let timeout = number_after(&worker.unwrap_or_else(|| panic!("{name} has no worker")).block, "Timeout: ");
+            let visibility = number_after(&block, "VisibilityTimeout: ");
+            assert_eq!(visibility, timeout.map(|seconds| 6 * seconds), "{name}, beside its worker's time-out");
+            // As long as any wait that a worker may ask for, each time.
+            let longest = u64::from(domain::patience::RECEIVES) * 12 * 60 * 60;
+            assert!(number_after(&block, "MessageRetentionPeriod: ") > Some(longest), "{name} forgets what waits");
         }
         if is_queue && is_last {
             let alarmed = resources().iter().any(|(_, b)| b.contains("AWS::CloudWatch::Alarm") && b.contains(&name));
@@ -87,6 +95,12 @@ fn every_queue_has_a_dead_letter_queue_and_every_worker_reports_single_failures(
             assert!(block.contains("ReportBatchItemFailures"), "{name} repeats whole batches");
         }
     }
+}
+
+/// The first number behind `words`.
+fn number_after(block: &str, words: &str) -> Option<u64> {
+    let digits = block.split(words).nth(1)?;
+    digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 #[test]

@@ -32,7 +32,7 @@ def parser():
         made.set_defaults(work=work)
         return made
 
-    dlq = group("dlq", "messages that were tried five times and set aside")
+    dlq = group("dlq", "messages that were tried eight times and set aside")
     listing = action(dlq, "list", queues.dlq_list, "how many messages each dead-letter queue holds, and what they are about")
     listing.add_argument("queue", nargs="?", choices=queues.NAMES, help="only this one")
     listing.add_argument("--limit", type=positive, default=10, help="how many messages to show of each (10)")

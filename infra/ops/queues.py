@@ -8,7 +8,7 @@ import time
 from stack import Refused, say, show
 
 # The name an operator types, and the outputs that name its queue and where that queue's failures go.
-WORKERS = {name: (f"{name.title()}QueueUrl", f"{name.title()}DeadLetterQueueUrl") for name in ("generation", "effects", "media")}
+WORKERS = {name: (f"{name.title()}QueueUrl", f"{name.title()}DeadLetterQueueUrl") for name in ("generation", "stream", "media", "settlement")}
 RELAY = "relay"
 NAMES = (*WORKERS, RELAY)
 

@@ -16,13 +16,7 @@ const SECRETS: [(&str, &[&str]); 3] = [
     ("ClerkSecret", &["ClerkWebhookFunction"]),
     (
         "StreamSecret",
-        &[
-            "GetCallFunction",
-            "RunEffectsFunction",
-            "RunMediaFunction",
-            "StreamWebhookFunction",
-            "SweepBookingsFunction",
-        ],
+        &["GetCallFunction", "RunStreamFunction", "RunMediaFunction", "StreamWebhookFunction", "SweepBookingsFunction"],
     ),
     ("GeminiSecret", &["RunGenerationFunction", "SuggestQuestionsFunction"]),
 ];
@@ -40,6 +34,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ("RunMediaFunction", "s3:DeleteObject", "consent is withdrawn while a file is copied"),
     ("RunMediaFunction", "sqs:ChangeMessageVisibility", "the back-off after a failed attempt"),
     ("RunGenerationFunction", "sqs:ChangeMessageVisibility", "the back-off after a failed attempt"),
+    ("RunSettlementFunction", "sqs:ChangeMessageVisibility", "the back-off after a failed attempt"),
 ];
 
 #[test]

@@ -81,7 +81,7 @@ fn what_was_seen_is_said_in_the_words_of_the_template() {
     for (arn, words) in [
         ("arn:aws:dynamodb:eu-west-1:000000000000:table/greenroom-Table-1A", "Table.Arn"),
         ("arn:aws:dynamodb:eu-west-1:000000000000:table/greenroom-Table-1A/index/gsi1", "Table.Arn/index/gsi1"),
-        ("arn:aws:sqs:eu-west-1:000000000000:greenroom-EffectsQueue-1A", "EffectsQueue.Arn"),
+        ("arn:aws:sqs:eu-west-1:000000000000:greenroom-StreamQueue-1A", "StreamQueue.Arn"),
         ("arn:aws:s3:::greenroom-mediabucket-1a/recordings/*", "MediaBucket.Arn/recordings/*"),
         ("arn:aws:secretsmanager:eu-west-1:000000000000:secret:greenroom/stream-1a2b3c", "StreamSecret"),
     ] {

@@ -72,7 +72,7 @@ const MODEL: Allowance = Allowance::AsksAgainAfterTrouble(
 /// Everything that changes something, here or at a provider.
 pub fn cases() -> Vec<Case> {
     // What takes longest comes first, so that nothing long is left for the end.
-    [schedules(), media(), effects(), bookings(), people(), webhooks()].concat()
+    [schedules(), media(), stream(), settlement(), bookings(), people(), webhooks()].concat()
 }
 
 fn people() -> Vec<Case> {
@@ -301,15 +301,15 @@ fn webhooks() -> Vec<Case> {
     ]
 }
 
-fn effects() -> Vec<Case> {
+fn stream() -> Vec<Case> {
     vec![
-        case("run_effects", "a call is created", |scene| {
+        case("run_stream", "a call is created", |scene| {
             Box::pin(async {
                 let booking = scene.book(3).await;
                 Act::Work(Effect::CreateCall { booking_id: id(&booking) })
             })
         }),
-        case("run_effects", "a call that is not there is to be recorded", |scene| {
+        case("run_stream", "a call that is not there is to be recorded", |scene| {
             Box::pin(async {
                 let booking = scene.book(3).await;
                 scene.agree(&booking).await;
@@ -318,7 +318,7 @@ fn effects() -> Vec<Case> {
         })
         // That the call is there is noted by the message that asks for it.
         .followed_by(&[Act::Follow]),
-        case("run_effects", "a live call is to be recorded", |scene| {
+        case("run_stream", "a live call is to be recorded", |scene| {
             Box::pin(async {
                 let booking = scene.book(1).await;
                 scene.follow().await;
@@ -327,7 +327,7 @@ fn effects() -> Vec<Case> {
                 Act::Work(Effect::MatchRecording { booking_id: id(&booking), cause: "consent-2".to_owned() })
             })
         }),
-        case("run_effects", "a live call is recorded and must not be", |scene| {
+        case("run_stream", "a live call is recorded and must not be", |scene| {
             Box::pin(async {
                 let booking = scene.book(1).await;
                 scene.agree(&booking).await;
@@ -337,7 +337,7 @@ fn effects() -> Vec<Case> {
                 Act::Work(Effect::MatchRecording { booking_id: id(&booking), cause: "consent-3".to_owned() })
             })
         }),
-        case("run_effects", "a call is moved", |scene| {
+        case("run_stream", "a call is moved", |scene| {
             Box::pin(async {
                 let booking = scene.book(6).await;
                 scene.follow().await;
@@ -346,7 +346,7 @@ fn effects() -> Vec<Case> {
                 Act::Work(Effect::MoveCall { booking_id: id(&booking), cause: "1".to_owned() })
             })
         }),
-        case("run_effects", "a call is ended", |scene| {
+        case("run_stream", "a call is ended", |scene| {
             Box::pin(async {
                 let booking = scene.book(3).await;
                 scene.follow().await;
@@ -355,18 +355,21 @@ fn effects() -> Vec<Case> {
                 Act::Work(Effect::EndCall { booking_id: id(&booking) })
             })
         }),
-        case("run_effects", "the bookings of a deleted account are cancelled", |scene| {
-            Box::pin(async {
-                scene.book(3).await;
-                scene.book(5).await;
-                scene.follow().await;
-                let data = json!({ "id": "ivy", "object": "user", "deleted": true });
-                let body = json!({ "type": "user.deleted", "object": "event", "data": data });
-                scene.stage.hear_clerk(&body.to_string()).await.expect(200);
-                Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap() })
-            })
-        }),
     ]
+}
+
+fn settlement() -> Vec<Case> {
+    vec![case("run_settlement", "the bookings of a deleted account are cancelled", |scene| {
+        Box::pin(async {
+            scene.book(3).await;
+            scene.book(5).await;
+            scene.follow().await;
+            let data = json!({ "id": "ivy", "object": "user", "deleted": true });
+            let body = json!({ "type": "user.deleted", "object": "event", "data": data });
+            scene.stage.hear_clerk(&body.to_string()).await.expect(200);
+            Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap() })
+        })
+    })]
 }
 
 fn media() -> Vec<Case> {
@@ -432,7 +435,7 @@ fn media() -> Vec<Case> {
 
 fn schedules() -> Vec<Case> {
     vec![
-        case("relay_outbox", "rows for all three queues", |scene| {
+        case("relay_outbox", "rows for several queues", |scene| {
             Box::pin(async {
                 scene.waiting_rows().await;
                 Act::Relay(scene.records().await)
@@ -440,7 +443,7 @@ fn schedules() -> Vec<Case> {
         })
         // A row that was sent and could not be marked is sent once more.
         .followed_by(&[Act::Pass(1), Act::Redrive]),
-        case("redrive_outbox", "rows for all three queues", |scene| {
+        case("redrive_outbox", "rows for several queues", |scene| {
             Box::pin(async {
                 scene.waiting_rows().await;
                 scene.stage.advance(1);

@@ -72,8 +72,8 @@ impl Report {
     }
 }
 
-/// How often something is tried before it counts as never answered. A message is received five times.
-const TRIES: u32 = 5;
+/// How often something is tried before it counts as never answered.
+const TRIES: u32 = domain::patience::RECEIVES;
 
 struct Stand {
     scene: Scene,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use domain::patience::RECEIVES;
 use kit::write::sha256_hex;
 use serde_json::{Value, json};
 use simulators::{GeminiScript, Reply};
@@ -350,8 +351,8 @@ impl Run {
                 self.pool.queue.swap_remove(place);
             } else if !went_well {
                 let message = &mut self.pool.queue[place];
-                // After the fifth time it lies in the dead-letter queue, from which operators send it anew.
-                message.receives = (message.receives + 1) % 5;
+                // After the last time it lies in the dead-letter queue, from which operators send it anew.
+                message.receives = (message.receives + 1) % RECEIVES;
                 if let Effect::Feedback { booking_id, .. } = &queued.message.effect {
                     self.leases.insert(booking_id.to_string(), self.stage.now() + LEASE);
                 }

@@ -188,7 +188,8 @@ impl Stage {
     pub async fn work(&self, queued: &Queued) -> Result<(), String> {
         let delivery = Delivery { message: queued.message.clone(), receive_count: queued.receives };
         let worker = match queued.queue.as_str() {
-            "effects" => background::run_effects::run_effects,
+            "stream" => background::run_stream::run_stream,
+            "settlement" => background::run_settlement::run_settlement,
             "media" => background::run_media::run_media,
             _ => background::run_generation::run_generation,
         };

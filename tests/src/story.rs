@@ -165,7 +165,8 @@ impl Teller {
         self.forget();
         self.stage.work(queued).await.unwrap();
         let worker = match queued.queue.as_str() {
-            "effects" => "run_effects",
+            "stream" => "run_stream",
+            "settlement" => "run_settlement",
             "media" => "run_media",
             _ => "run_generation",
         };
@@ -332,6 +333,22 @@ impl Teller {
         let reason = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
         self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{id}/cancel"), reason).await;
         self.ask("list_all_bookings", ADMIN, "GET", "/api/admin/bookings?limit=5", Value::Null).await;
+        self.somebody_leaves().await;
+    }
+
+    /// A candidate with a coming booking deletes their account.
+    async fn somebody_leaves(&mut self) {
+        self.stage.world.add_candidate("cleo", 100).await;
+        let wanted = json!({ "interviewerId": "ivy", "startTime": "2026-11-23T10:00:00Z" });
+        self.ask("create_booking", "cleo", "POST", "/api/bookings", wanted).await;
+        self.follow().await;
+        let data = json!({ "id": "cleo", "object": "user", "deleted": true });
+        let gone = json!({ "type": "user.deleted", "object": "event", "data": data });
+        self.forget();
+        let heard = self.stage.hear_clerk(&gone.to_string()).await;
+        assert_eq!(heard.status, 200, "{}", heard.body);
+        self.note("clerk_webhook", true);
+        self.follow().await;
     }
 }
 

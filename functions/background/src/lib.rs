@@ -10,9 +10,10 @@ mod queues;
 pub mod reconcile_ledger;
 pub mod redrive_outbox;
 pub mod relay_outbox;
-pub mod run_effects;
 pub mod run_generation;
 pub mod run_media;
+pub mod run_settlement;
+pub mod run_stream;
 pub mod sweep_bookings;
 
 #[cfg(test)]

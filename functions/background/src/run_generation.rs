@@ -14,7 +14,7 @@ use domain::transcript::{ParsedTranscript, Transcript, parse};
 use jiff::{SignedDuration, Timestamp};
 use kit::error::{Error, Fault};
 use kit::telemetry::{Metric, count};
-use kit::worker::Delivery;
+use kit::worker::{Delivery, SET_ASIDE};
 use kit::{App, BoxFuture, Failure};
 use providers::gemini::GenerateRequest;
 use store::booking::{end_lease, release_lease, take_lease, write_feedback};
@@ -23,12 +23,11 @@ use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, keys};
 
-use crate::at_stream::wait;
 use crate::bucket;
 use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
 use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
-use crate::run_effects::wrong_queue;
 use crate::run_media::TRANSCRIPT_LIMIT_BYTES;
+use crate::run_stream::wrong_queue;
 
 #[cfg(test)]
 mod tests;
@@ -75,7 +74,7 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
         if delivery.receive_count > 1 {
             // A refusal for good is not paid for again; the message is on its way to the operators, who may send it anew.
             let error = Fault("the feedback of this booking has failed for good".to_owned());
-            return Err(Failure::retry_after(error, Duration::from_secs(1)));
+            return Err(Failure::after(error, SET_ASIDE));
         }
         // It was sent anew, or there is another transcript: it has all its tries again.
         app.retry(|| mark(app, *booking_id, None)).await?;
@@ -84,17 +83,15 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
         Ok(()) => Ok(()),
         Err(Stop::Rival) => {
             let wait = RIVAL_WAIT * delivery.receive_count.max(1);
-            Err(Failure::retry_after(StoreError::Contended, wait))
+            Err(Failure::after(StoreError::Contended, wait))
         }
-        Err(Stop::Later(error, named)) if !delivery.is_last() => {
-            Err(Failure { error, retry_after: Some(wait(named, delivery)) })
-        }
+        Err(Stop::Later(error, named)) if !delivery.is_last() => Err(Failure::patiently(error, named)),
         Err(Stop::Later(error, _) | Stop::ForGood(error)) => {
             count(Metric::GenerationFailed, 1, app.now());
             if let Err(error) = app.retry(|| mark(app, *booking_id, Some(FeedbackState::Failed))).await {
                 tracing::error!(booking.id = %booking_id, ?error, "a failed generation could not be noted");
             }
-            Err(Failure { error, retry_after: None })
+            Err(Failure::after(error, SET_ASIDE))
         }
     }
 }

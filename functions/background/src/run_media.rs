@@ -14,7 +14,7 @@ use store::{Tx, booking, keys};
 
 use crate::at_stream::{Trouble, with_stream};
 use crate::bucket;
-use crate::run_effects::{may_record, wrong_queue};
+use crate::run_stream::{may_record, wrong_queue};
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ pub mod feedback;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod patience;
 pub mod problem;
 pub mod rate;
 pub mod settlement;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::patience::Patience;
 use http::{HeaderValue, header};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
@@ -43,13 +44,13 @@ async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
 }
 
 /// Works off one queue as a Lambda.
-pub fn serve_queue(worker: Worker) -> ExitCode {
+pub fn serve_queue(worker: Worker, patience: Patience) -> ExitCode {
     start(move |app| {
         Box::pin(async move {
             warm(&app).await;
             let handler = service_fn(move |event: LambdaEvent<Value>| {
                 let app = app.clone();
-                async move { crate::worker::run(&app, worker, event.payload).await.map_err(report) }
+                async move { crate::worker::run(&app, worker, patience, event.payload).await.map_err(report) }
             });
             lambda_runtime::run(handler).await
         })

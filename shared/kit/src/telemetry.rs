@@ -45,6 +45,8 @@ pub enum Metric {
     OutboxLeft,
     /// A balance that its statement lines do not bear out.
     LedgerDrift,
+    /// A message that has been failing for ten minutes or longer, and will be tried again.
+    WorkDelayed,
     /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
     SettlementsLeft,
 }
@@ -58,6 +60,7 @@ impl Metric {
             Self::OutboxRedriven => "OutboxRedriven",
             Self::OutboxLeft => "OutboxLeft",
             Self::LedgerDrift => "LedgerDrift",
+            Self::WorkDelayed => "WorkDelayed",
             Self::SettlementsLeft => "SettlementsLeft",
         }
     }

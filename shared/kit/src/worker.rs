@@ -1,18 +1,20 @@
-//! Workers: one function over one message of a queue. A failed message comes back after its back-off, at most five times,
-//! and then lies in the dead-letter queue.
+//! Workers: one function over one message of a queue. A failed message comes back as its kind of work has patience
+//! (`domain::patience`), and then lies in the dead-letter queue.
 
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use domain::patience::{Patience, RECEIVES};
 use domain::problem::{Kind, Problem};
 use serde_json::{Value, json};
 use store::outbox::Message;
 
 use crate::error::Error;
+use crate::telemetry::{Metric, count};
 use crate::{App, BoxFuture};
 
-/// How often a message is received before the queue sets it aside; `template.yaml` says the same.
-pub const MAX_RECEIVES: u32 = 5;
+/// How soon a message comes back that is only on its way to the dead-letter queue.
+pub const SET_ASIDE: Duration = Duration::from_secs(1);
 /// The longest a message is put off. SQS allows twelve hours, counted from its receipt.
 const LONGEST_DELAY: Duration = Duration::from_hours(11);
 
@@ -28,7 +30,7 @@ pub struct Delivery {
 impl Delivery {
     /// Whether a failure now sets the message aside.
     pub fn is_last(&self) -> bool {
-        self.receive_count >= MAX_RECEIVES
+        self.receive_count >= RECEIVES
     }
 }
 
@@ -37,20 +39,49 @@ impl Delivery {
 pub struct Failure {
     /// Why.
     pub error: Error,
-    /// When to try again, where somebody has said so.
-    pub retry_after: Option<Duration>,
+    /// When to try again.
+    pub again: Again,
+}
+
+/// When a failed message is to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// As its kind of work has patience, and not before the delay that a provider named.
+    Patiently {
+        /// That delay.
+        named: Option<Duration>,
+    },
+    /// After exactly so long: it is known what is waited for.
+    After(Duration),
 }
 
 impl<E: Into<Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), retry_after: None }
+        Self { error: error.into(), again: Again::Patiently { named: None } }
     }
 }
 
 impl Failure {
-    /// Tries again after `delay`.
-    pub fn retry_after(error: impl Into<Error>, delay: Duration) -> Self {
-        Self { error: error.into(), retry_after: Some(delay) }
+    /// Tries again after exactly `delay`.
+    pub fn after(error: impl Into<Error>, delay: Duration) -> Self {
+        Self { error: error.into(), again: Again::After(delay) }
+    }
+
+    /// Tries again with patience, and not before a provider's delay.
+    pub fn patiently(error: impl Into<Error>, named: Option<Duration>) -> Self {
+        Self { error: error.into(), again: Again::Patiently { named } }
+    }
+}
+
+impl Again {
+    /// How long a message stays hidden that was received for the `receive_count`th time. The last time it is set aside at
+    /// once.
+    fn delay(self, patience: Patience, receive_count: u32) -> Duration {
+        match self {
+            _ if receive_count >= RECEIVES => SET_ASIDE,
+            Self::Patiently { named } => patience.wait(receive_count, named),
+            Self::After(delay) => delay.min(LONGEST_DELAY),
+        }
     }
 }
 
@@ -71,23 +102,22 @@ impl Problem for Unreadable {
     }
 }
 
-/// How long a message waits before it is received for time `receive_count` + 1: 2, 6, 18, 54 … seconds.
-pub fn back_off(receive_count: u32) -> Duration {
-    Duration::from_secs(2 * 3_u64.pow(receive_count.saturating_sub(1).min(6)))
-}
-
 /// Runs `worker` over every message of an SQS event, and answers which of them failed.
-pub(crate) async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error> {
+pub(crate) async fn run(app: &App, worker: Worker, patience: Patience, event: Value) -> Result<Value, Error> {
     let event: SqsEvent = serde_json::from_value(event).map_err(|e| Unreadable(e.to_string()))?;
     let mut failed = Vec::new();
     for record in event.records {
         let id = record.message_id.clone().unwrap_or_default();
         if let Err(failure) = one(app, worker, &record).await {
-            let delay = failure.retry_after.unwrap_or_else(|| back_off(receives(&record))).min(LONGEST_DELAY);
+            let receives = receives(&record);
+            if matches!(failure.again, Again::Patiently { .. }) && patience.is_late(receives) {
+                count(Metric::WorkDelayed, 1, app.now());
+            }
+            let delay = failure.again.delay(patience, receives);
             let (seconds, error) = (delay.as_secs(), describe(&failure.error));
             // An operator is called, and a deployment taken back, for errors: faults of ours, and what is given up. A
             // provider's outage, or a rival, is neither yet.
-            if failure.error.is_internal() || receives(&record) >= MAX_RECEIVES {
+            if failure.error.is_internal() || receives >= RECEIVES {
                 tracing::error!(message.id = id, retry.seconds = seconds, error, "message failed");
             } else {
                 tracing::warn!(message.id = id, retry.seconds = seconds, error, "message failed");
@@ -126,5 +156,23 @@ async fn put_off(app: &App, record: &SqsMessage, delay: Duration) {
     if let Err(error) = change.visibility_timeout(seconds).send().await {
         let error = aws_sdk_sqs::error::DisplayErrorContext(&error).to_string();
         tracing::warn!(error, "a message could not be put off");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_message_waits_as_its_kind_does_and_the_last_time_not_at_all() {
+        let minutes = Duration::from_mins;
+        let patiently = Again::Patiently { named: Some(minutes(5)) };
+        assert_eq!(patiently.delay(Patience::Stream, 1), minutes(5));
+        assert_eq!(patiently.delay(Patience::Stream, 4), minutes(10));
+        assert_eq!(Again::After(minutes(5)).delay(Patience::Stream, 4), minutes(5));
+        assert_eq!(Again::After(Duration::from_hours(24)).delay(Patience::Media, 1), LONGEST_DELAY);
+        for again in [patiently, Again::After(minutes(5))] {
+            assert_eq!(again.delay(Patience::Generation, RECEIVES), SET_ASIDE);
+        }
     }
 }

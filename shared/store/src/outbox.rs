@@ -24,22 +24,25 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 pub enum Queue {
     /// Model calls: minutes long, few at a time.
     Generation,
-    /// Short provider calls.
-    Effects,
+    /// Short calls to Stream.
+    Stream,
     /// Copying media from a provider to our bucket.
     Media,
+    /// Bookings that end without anybody asking, and the credits they hold.
+    Settlement,
 }
 
 impl Queue {
     /// Every queue.
-    pub const ALL: [Self; 3] = [Self::Generation, Self::Effects, Self::Media];
+    pub const ALL: [Self; 4] = [Self::Generation, Self::Stream, Self::Media, Self::Settlement];
 
     /// What rows call it, and `QUEUES` in `template.yaml`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Generation => "generation",
-            Self::Effects => "effects",
+            Self::Stream => "stream",
             Self::Media => "media",
+            Self::Settlement => "settlement",
         }
     }
 }
@@ -138,11 +141,10 @@ impl Effect {
     /// Where it is carried out.
     pub fn queue(&self) -> Queue {
         match self {
-            Self::CreateCall { .. }
-            | Self::MatchRecording { .. }
-            | Self::MoveCall { .. }
-            | Self::EndCall { .. }
-            | Self::CancelBookings { .. } => Queue::Effects,
+            Self::CreateCall { .. } | Self::MatchRecording { .. } | Self::MoveCall { .. } | Self::EndCall { .. } => {
+                Queue::Stream
+            }
+            Self::CancelBookings { .. } => Queue::Settlement,
             Self::CopyRecording { .. } | Self::CopyTranscript { .. } => Queue::Media,
             Self::Feedback { .. } => Queue::Generation,
         }

@@ -68,7 +68,7 @@ async fn each_row_becomes_one_message_of_its_queue_and_waits_no_longer() {
     assert_eq!(stage.waiting().await.len(), 36);
     assert_eq!(relay(&stage, &records).await, json!({ "batchItemFailures": [] }));
     let messages = stage.aws.kept().messages.clone();
-    for (queue, remainder) in [("generation", 0), ("effects", 1), ("media", 2)] {
+    for (queue, remainder) in [("generation", 0), ("stream", 1), ("media", 2)] {
         let mut sent: Vec<&String> = messages.iter().filter(|(url, _)| url.ends_with(queue)).map(|(_, b)| b).collect();
         sent.sort();
         let mut expected: Vec<String> = (0..36)

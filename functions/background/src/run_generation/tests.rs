@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use domain::booking::{FeedbackState, State};
 use domain::feedback::FeedbackStatus;
+use domain::patience::RECEIVES;
 use domain::settlement::SettlementReason;
 use jiff::SignedDuration;
 use kit::Failure;
-use kit::worker::MAX_RECEIVES;
+use kit::worker::Again;
 use serde_json::json;
 use simulators::{GeminiScript, Reply};
 use store::keys;
@@ -102,7 +103,7 @@ async fn two_workers_at_once_ask_once_and_pay_once() {
     let outcomes = [outcomes.0, outcomes.1, outcomes.2];
     assert!(outcomes.iter().any(Result::is_ok));
     for failure in outcomes.into_iter().filter_map(Result::err) {
-        assert_eq!(failure.retry_after, Some(Duration::from_secs(30)));
+        assert_eq!(failure.again, Again::After(Duration::from_secs(30)));
     }
     run(&stage).await.unwrap();
     assert_eq!(stage.gemini.generations(), 1);
@@ -115,9 +116,9 @@ async fn a_rivals_lease_is_waited_for_and_an_expired_one_is_taken_over() {
     let stage = stage().await;
     let until = noon() + SignedDuration::from_mins(5);
     store::booking::take_lease(&stage.app.table, booking_id(), "rival", 7, noon(), until).await.unwrap();
-    for (times, seconds) in [(1, 30), (2, 60), (MAX_RECEIVES, 150)] {
+    for (times, seconds) in [(1, 30), (2, 60), (RECEIVES, 240)] {
         let failure = receive(&stage, times, LIMITS).await.unwrap_err();
-        assert_eq!(failure.retry_after, Some(Duration::from_secs(seconds)));
+        assert_eq!(failure.again, Again::After(Duration::from_secs(seconds)));
     }
     assert_eq!((stage.gemini.generations(), state(&stage).await), (0, None));
     stage.app.clock.set(until);
@@ -261,15 +262,13 @@ async fn where_both_models_are_in_trouble_the_message_waits_as_long_as_the_provi
     let retry_delay = Some("34.5s".to_owned());
     let responses = vec![Reply::RateLimited, Reply::RateLimited];
     stage.gemini.script(GeminiScript { responses, retry_delay, ..GeminiScript::default() });
-    assert_eq!(run(&stage).await.unwrap_err().retry_after, Some(Duration::from_millis(34_500)));
+    let named = Some(Duration::from_millis(34_500));
+    assert_eq!(run(&stage).await.unwrap_err().again, Again::Patiently { named });
     assert!(!is_leased(&stage).await, "a retry need not wait for the lease");
 
     script(&stage, None, &[Reply::Unavailable, Reply::Unavailable]);
     let failure = receive(&stage, 2, LIMITS).await.unwrap_err();
-    assert_eq!(
-        (failure.retry_after, failure.error.code()),
-        (Some(Duration::from_secs(10)), Some("upstream_unavailable"))
-    );
+    assert_eq!((failure.again, failure.error.code()), (Again::Patiently { named: None }, Some("upstream_unavailable")));
     assert_eq!((state(&stage).await, stage.feedback().await), (None, None));
     run(&stage).await.unwrap();
     assert_eq!(state(&stage).await, Some(FeedbackState::Complete));
@@ -305,7 +304,7 @@ async fn content_that_both_models_block_fails_for_good_until_an_operator_sends_i
     scripts(&stage, &[Reply::Safety], &[Reply::Recitation]);
     run(&stage).await.unwrap_err();
     assert_eq!((state(&stage).await, stage.gemini.generations()), (Some(FeedbackState::Failed), 2));
-    for times in 2..=MAX_RECEIVES {
+    for times in 2..=RECEIVES {
         receive(&stage, times, LIMITS).await.unwrap_err();
     }
     assert_eq!(stage.gemini.generations(), 2, "the refusal is not paid for again");
@@ -332,11 +331,11 @@ async fn the_last_failure_is_told_to_the_parties_and_earlier_ones_are_not() {
     let stage = stage().await;
     let then = Reply::Unavailable;
     stage.gemini.script(GeminiScript { then, ..GeminiScript::default() });
-    for times in 1..MAX_RECEIVES {
+    for times in 1..RECEIVES {
         receive(&stage, times, LIMITS).await.unwrap_err();
         assert_eq!(state(&stage).await, None);
     }
-    receive(&stage, MAX_RECEIVES, LIMITS).await.unwrap_err();
+    receive(&stage, RECEIVES, LIMITS).await.unwrap_err();
     assert_eq!(state(&stage).await, Some(FeedbackState::Failed));
     stage.gemini.reset();
     run(&stage).await.unwrap();

@@ -7,7 +7,7 @@ use store::outbox::{Effect, StreamFile};
 use testing::noon;
 
 use super::{Verdict, Wanted, judge, keep, run_media};
-use crate::run_effects::run_effects;
+use crate::run_stream::run_stream;
 use crate::stage::{Stage, booking_id, cid, delivery, transcript_of};
 
 async fn run(stage: &Stage, effect: &Effect) -> Result<(), Failure> {
@@ -18,7 +18,7 @@ async fn run(stage: &Stage, effect: &Effect) -> Result<(), Failure> {
 async fn played(stage: &Stage) -> [Effect; 2] {
     stage.booked(true).await;
     let matching = Effect::MatchRecording { booking_id: booking_id(), cause: "1".into() };
-    run_effects(stage.app.clone(), delivery(matching)).await.unwrap();
+    run_stream(stage.app.clone(), delivery(matching)).await.unwrap();
     let said = transcript_of("interviewee", "interviewer");
     let request = PlayRequest { inline: Some(said), start: Some(json!(noon().to_string())), ..PlayRequest::default() };
     stage.stream.play("default", &booking_id().to_string(), request).await.unwrap();

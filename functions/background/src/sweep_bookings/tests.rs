@@ -121,9 +121,9 @@ async fn unheard_of_session() -> Stage {
     let stage = Stage::new().await;
     let booking = stage.booked(true).await;
     let create = crate::stage::delivery(store::outbox::Effect::CreateCall { booking_id: booking_id() });
-    crate::run_effects::run_effects(stage.app.clone(), create).await.unwrap();
+    crate::run_stream::run_stream(stage.app.clone(), create).await.unwrap();
     let matching = store::outbox::Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
-    crate::run_effects::run_effects(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
+    crate::run_stream::run_stream(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
     let id = booking.booking_id.to_string();
     let how = PlayRequest { transcript: Some("weak-javascript-20min".into()), ..PlayRequest::default() };
     stage.stream.play("default", &id, how).await.unwrap();

@@ -1,21 +1,19 @@
 use std::time::Duration;
 
-use domain::booking::{CancelCode, State};
-use domain::ids::BookingId;
 use jiff::SignedDuration;
 use kit::Failure;
+use kit::worker::Again;
 use serde_json::{Value, json};
 use simulators::Fault;
 use store::keys;
 use store::outbox::Effect;
 use testing::noon;
-use ulid::Ulid;
 
-use super::run_effects;
-use crate::stage::{PRICE, Stage, booking_id, cid, delivery};
+use super::run_stream;
+use crate::stage::{Stage, booking_id, cid, delivery};
 
 async fn run(stage: &Stage, effect: Effect) -> Result<(), Failure> {
-    run_effects(stage.app.clone(), delivery(effect)).await
+    run_stream(stage.app.clone(), delivery(effect)).await
 }
 
 fn create() -> Effect {
@@ -152,18 +150,6 @@ async fn a_call_that_was_created_while_its_booking_was_cancelled_is_ended() {
 }
 
 #[tokio::test]
-async fn a_longer_outage_of_stream_does_not_set_a_message_aside() {
-    let stage = Stage::new().await;
-    stage.booked(false).await;
-    for (receive_count, seconds) in [(1, 2), (2, 10), (3, 120), (4, 900), (5, 900)] {
-        stage.stream.fail(Fault { path: "/api/v2".into(), status: 503, ..Fault::default() });
-        let delivery = kit::worker::Delivery { receive_count, ..delivery(create()) };
-        let failure = run_effects(stage.app.clone(), delivery).await.unwrap_err();
-        assert_eq!(failure.retry_after, Some(Duration::from_secs(seconds)));
-    }
-}
-
-#[tokio::test]
 async fn ending_a_call_that_was_never_created_is_done() {
     let stage = Stage::new().await;
     stage.booked(false).await;
@@ -177,9 +163,11 @@ async fn troubles_of_stream_put_the_message_off() {
     let fault =
         |status, retry_after_seconds| Fault { path: "/api/v2".into(), status, retry_after_seconds, ..Fault::default() };
     stage.stream.fail(fault(429, Some(7)));
-    assert_eq!(run(&stage, create()).await.unwrap_err().retry_after, Some(Duration::from_secs(7)));
+    let named = Some(Duration::from_secs(7));
+    assert_eq!(run(&stage, create()).await.unwrap_err().again, Again::Patiently { named });
     stage.stream.fail(fault(503, None));
-    assert_eq!(run(&stage, create()).await.unwrap_err().error.code(), Some("upstream_unavailable"));
+    let failure = run(&stage, create()).await.unwrap_err();
+    assert_eq!((failure.error.code(), failure.again), (Some("upstream_unavailable"), Again::Patiently { named: None }));
     stage.stream.fail(Fault { after: true, ..fault(500, None) });
     run(&stage, create()).await.unwrap_err();
     run(&stage, create()).await.unwrap();
@@ -198,27 +186,6 @@ async fn a_rotated_secret_is_read_again_at_most_once_a_minute() {
     run(&stage, create()).await.unwrap_err();
     stage.app.clock.advance(SignedDuration::from_secs(61));
     run(&stage, create()).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_deleted_account_cancels_what_has_not_begun_and_frees_the_price() {
-    let stage = Stage::new().await;
-    let id = |number| BookingId::new(Ulid::from_parts(1_795_167_000_000, number));
-    let hours = |n| noon() + SignedDuration::from_hours(n);
-    stage.book(id(1), hours(-2), false).await;
-    stage.book(id(2), hours(2), false).await;
-    stage.book(id(3), hours(30), false).await;
-    assert_eq!(stage.balances("cara").await, (100 - 3 * PRICE, 3 * PRICE, 0));
-    for user in ["ivy", "ivy", "cara"] {
-        run(&stage, Effect::CancelBookings { user_id: user.parse().unwrap() }).await.unwrap();
-        assert_eq!(stage.balances("cara").await, (100 - PRICE, PRICE, 0));
-    }
-    assert!(stage.booking_of(id(1)).await.is_scheduled());
-    for number in [2, 3] {
-        let State::Cancelled { cancellation, .. } = stage.booking_of(id(number)).await.state else { panic!() };
-        assert_eq!(cancellation.code, Some(CancelCode::AccountDeleted));
-    }
-    assert_eq!(stage.waiting().await, [format!("end_call:{}", id(2)), format!("end_call:{}", id(3))]);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
-//! The worker of queue `effects`: short calls to Stream, each safe to repeat, and the bookings of deleted accounts.
+//! The worker of queue `stream`: short calls to Stream, each safe to repeat.
 
-use domain::booking::{Applied, Booking};
-use domain::ids::{BookingId, TransactionId, UserId};
+use domain::booking::Booking;
+use domain::ids::BookingId;
 use domain::user::User;
 use kit::error::{Error, Fault};
 use kit::worker::Delivery;
@@ -9,7 +9,6 @@ use kit::{App, BoxFuture, Failure};
 use providers::stream::{CallRequest, CallState, CaptureMode, StreamClient, StreamError, StreamUser};
 use store::booking::{self, Call, write_call};
 use store::outbox::Effect;
-use store::settlement::{cancellation_keys, write_cancellation};
 use store::{Tx, keys};
 
 use crate::at_stream::{Trouble, with_stream};
@@ -22,8 +21,8 @@ const DOOR_MINUTES: i64 = 40;
 /// How often the consents may change while a call is being matched to them, before the message is put off.
 const CHANGES_AT_MOST: u32 = 4;
 
-/// Carries out one effect.
-pub fn run_effects(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+/// Does one thing at Stream.
+pub fn run_stream(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move {
         let effect = &delivery.message.effect;
         match effect {
@@ -31,7 +30,6 @@ pub fn run_effects(app: App, delivery: Delivery) -> BoxFuture<'static, Result<()
             Effect::MatchRecording { .. } => with_stream(&app, &delivery, match_recording).await,
             Effect::MoveCall { .. } => with_stream(&app, &delivery, move_call).await,
             Effect::EndCall { .. } => with_stream(&app, &delivery, end_call).await,
-            Effect::CancelBookings { user_id } => cancel_bookings(&app, user_id).await,
             _ => Err(wrong_queue(effect).into()),
         }
     })
@@ -198,25 +196,4 @@ async fn end(client: &StreamClient, call_id: BookingId) -> Result<(), Trouble> {
         Ok(()) | Err(StreamError::NotFound) => Ok(()),
         Err(error) => Err(error.into()),
     }
-}
-
-/// Cancels what a deleted account has left behind, each booking in a transaction of its own.
-async fn cancel_bookings(app: &App, user_id: &UserId) -> Result<(), Failure> {
-    for found in booking::coming(&app.table, user_id, app.now()).await? {
-        app.retry(|| cancel(app, found.booking_id)).await?;
-    }
-    Ok(())
-}
-
-async fn cancel(app: &App, booking_id: BookingId) -> Result<(), Error> {
-    let Some(before) = booking::get(&app.table, booking_id).await? else { return Ok(()) };
-    let now = app.now();
-    let Applied::Now((after, release)) = before.cancel_for_deleted_account(now) else { return Ok(()) };
-    let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
-    let mut tx = Tx::new();
-    let new_id = || TransactionId::new(app.ids.unique(now));
-    write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
-    tx.commit(&app.table).await?;
-    tracing::info!(booking.id = %booking_id, "booking of a deleted account cancelled");
-    Ok(())
 }
