@@ -5,6 +5,7 @@ use axum::response::Response;
 use domain::booking::{Booking, Party};
 use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
+use domain::instant::Instant;
 use domain::rate::RateRule;
 use domain::user::UserError;
 use http::StatusCode;
@@ -45,7 +46,7 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RescheduleBooking {
     /// The start of one of the interviewer's slots.
-    start_time: Timestamp,
+    start_time: Instant,
 }
 
 impl RequestBody for RescheduleBooking {}
@@ -64,7 +65,7 @@ async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: B
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());
     }
-    let (now, start) = (begun.now, write.body.start_time);
+    let (now, start) = (begun.now, write.body.start_time.0);
     if start == before.start_time && before.is_scheduled() {
         return begun.unchanged(app, &BookingView::of(&before, now)).await;
     }
