@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Booking, BookingError};
+use domain::booking::{Booking, BookingError, Party};
 use domain::ids::{BookingId, TransactionId, UserId};
 use domain::instant::Instant;
 use domain::money::Asset;
@@ -85,6 +85,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     let start_time = wanted.start_time.0;
     let mut read = read_keys(candidate, &wanted.interviewer_id, start_time);
     read.push(keys::wallet(candidate, Asset::Credit));
+    read.push(keys::profile(&wanted.interviewer_id));
     let begun = write.begin(app, RateRule::Bookings, &read).await?;
     let (now, items) = (begun.now, &begun.items);
 
@@ -114,6 +115,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     outbox::write(&mut tx, &Effect::CreateCall { booking_id: id }, now)?;
 
     let remaining = RemainingView { available: purse.available, held: purse.held };
-    let view = BookedView { booking: BookingView::of(&booked, now), wallet: remaining };
+    let booking = BookingView::of(&booked, Some(Party::Interviewee), &[items], now)?;
+    let view = BookedView { booking, wallet: remaining };
     begun.commit(app, tx, StatusCode::CREATED, &view).await
 }
