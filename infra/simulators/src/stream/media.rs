@@ -12,6 +12,8 @@ pub enum LineFormat {
     Ms,
     /// `start_time`, `stop_time`: instants.
     Rfc3339,
+    /// `start_ts`, `stop_ts`: seconds since 1970.
+    EpochSeconds,
 }
 
 /// The start of the session in transcript files whose lines carry instants.
@@ -102,8 +104,17 @@ impl Script {
                 "speaker_id": speaker, "type": "speech", "text": text,
                 "start_time": format!("{from:.3}"), "stop_time": format!("{until:.3}"),
             }),
+            LineFormat::EpochSeconds => json!({
+                "speaker_id": speaker, "type": "speech", "text": text,
+                "start_ts": seconds(from), "stop_ts": seconds(until),
+            }),
         }
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit")]
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
 }
 
 fn read_line(line: &str, interviewee: &str, interviewer: &str) -> Option<ScriptLine> {
