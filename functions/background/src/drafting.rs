@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::feedback::{DraftFeedback, TokenUsage, Verified, better, verify};
+use domain::text;
 use domain::transcript::Transcript;
 use kit::App;
 use kit::error::{Error, Unavailable};
@@ -167,7 +168,8 @@ impl<'a> Drafting<'a> {
             let why = error.to_string();
             Miss::Useless(Unavailable { what: "Gemini", why, retry_after_seconds: 5 }.into())
         })?;
-        let model = Some(generated.model_version).filter(|name| !name.is_empty()).unwrap_or_else(|| model.to_owned());
+        let named = Some(text::cleaned(&generated.model_version)).filter(|name| !name.is_empty());
+        let model = named.unwrap_or_else(|| model.to_owned());
         Ok(Drafted { verified: verify(draft, self.transcript), model })
     }
 

@@ -7,6 +7,7 @@ use axum::response::Response;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
+use domain::text::cleaned;
 use domain::user::Category;
 use http::StatusCode;
 use kit::callers::Onboarded;
@@ -166,7 +167,31 @@ async fn ask(app: &App, material: Material) -> Result<Questions, Error> {
 /// What the model wrote, if it is what was asked for.
 fn read(text: &str, count: usize) -> Option<Questions> {
     let mut written: Questions = serde_json::from_str(text).ok()?;
-    written.questions.retain(|q| !q.question.trim().is_empty());
+    for Question { question, rationale, follow_ups } in &mut written.questions {
+        for text in [question, rationale].into_iter().chain(&mut *follow_ups) {
+            cleaned(text).trim().clone_into(text);
+        }
+        follow_ups.retain(|follow_up| !follow_up.is_empty());
+    }
+    written.questions.retain(|q| !q.question.is_empty());
     written.questions.truncate(count);
     (!written.questions.is_empty()).then_some(written)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_model_wrote_is_shown_clean() {
+        let written = serde_json::json!({ "questions": [
+            { "question": "\u{202e}Why?\u{202c}\u{0} ", "rationale": "Two\r\nlines\u{200f}", "followUps": ["\u{200e} ", "And\u{1b} then?"] },
+            { "question": " \u{2066}\u{2069}", "rationale": "x", "followUps": [] },
+        ] });
+        let questions = read(&written.to_string(), 5).unwrap().questions;
+        assert_eq!(questions.len(), 1, "a question of which nothing is left is none");
+        let Question { question, rationale, follow_ups } = &questions[0];
+        assert_eq!((question.as_str(), rationale.as_str()), ("Why?", "Two\nlines"));
+        assert_eq!(follow_ups, &["And  then?"]);
+    }
 }

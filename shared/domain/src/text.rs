@@ -191,6 +191,30 @@ pub fn fits_a_line(c: char) -> bool {
     shapes || !(c.is_control() || is_line_end || is_invisible(c) || is_blank(c))
 }
 
+/// Whether a character is not seen and has a say in how what is beside it is read: marks and overrides of direction,
+/// spaces of no width, letters of tags. Joiners are none of these: scripts and emoji need them.
+pub fn is_hidden(c: char) -> bool {
+    matches!(u32::from(c), 0x061C | 0x200B | 0x200E | 0x200F | 0x202A..=0x202E | 0x2060..=0x206F | 0xFEFF | 0xE_0001 | 0xE_0020..=0xE_007F)
+}
+
+/// A text that somebody else's machine wrote, fit to be stored and shown: without hidden characters, and without control
+/// characters but for line ends and tabs.
+pub fn cleaned(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => clean.push('\n'),
+            '\n' | '\t' => clean.push(c),
+            c if is_hidden(c) => {}
+            c if c.is_control() => clean.push(' '),
+            c => clean.push(c),
+        }
+    }
+    clean
+}
+
 #[derive(Default)]
 struct Builder {
     words: Vec<Word>,
@@ -293,6 +317,23 @@ mod tests {
     }
 
     #[test]
+    fn what_a_machine_wrote_is_cleaned() {
+        for (text, clean) in [
+            ("two\r\nlines\tand\u{2028}a third\rand a fourth", "two\nlines\tand\na third\nand a fourth"),
+            ("\u{202e}evil\u{202c} \u{2066}and\u{2069} \u{61c}\u{200e}\u{200f}marks\u{feff}", "evil and marks"),
+            ("bell\u{7}escape\u{1b}[31m nul\0c1\u{9b}", "bell escape [31m nul c1 "),
+            ("zero\u{200b}width\u{2060}\u{e0041}", "zerowidth"),
+            (
+                "میرزا\u{200c}یی क्\u{200d}ष 👩\u{200d}💻 ❤\u{fe0f} Zoë",
+                "میرزا\u{200c}یی क्\u{200d}ष 👩\u{200d}💻 ❤\u{fe0f} Zoë",
+            ),
+            ("", ""),
+        ] {
+            assert_eq!(cleaned(text), clean);
+        }
+    }
+
+    #[test]
     fn words_point_at_the_original() {
         let text = "  “It’s  ﬁne”, he said.";
         let found: Vec<&str> = words(text).into_iter().map(|word| &text[word.range]).collect();
@@ -318,6 +359,13 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn what_is_clean_stays_so_and_has_nothing_that_reorders(text in any::<String>()) {
+            let clean = cleaned(&text);
+            prop_assert!(clean.chars().all(|c| fits_a_text(c) && !is_hidden(c) && c != '\r'));
+            prop_assert_eq!(cleaned(&clean), clean);
+        }
 
         #[test]
         fn normalising_twice_changes_nothing(text in any::<String>()) {

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::text;
 use crate::transcript::Speaker;
 
 const MAX_POINTS: usize = 8;
@@ -106,7 +107,8 @@ impl DraftError {
 }
 
 impl DraftFeedback {
-    /// Reads and checks a model's answer. Unknown members are ignored; texts are trimmed.
+    /// Reads and checks a model's answer. Unknown members are ignored; texts are cleaned and trimmed. Quotes are not: what is
+    /// stored of them is the transcript's.
     pub fn parse(json: &str) -> Result<Self, DraftError> {
         let mut draft: Self = serde_json::from_str(json).map_err(|error| DraftError::form(&error))?;
         for (field, text) in [
@@ -145,13 +147,12 @@ fn require(ok: bool, field: &'static str, reason: impl FnOnce() -> String) -> Re
 }
 
 fn check_text(field: &'static str, text: &mut String, max: usize) -> Result<(), DraftError> {
-    let trimmed = text.trim();
+    let cleaned = text::cleaned(text);
+    let trimmed = cleaned.trim();
     let count = trimmed.chars().count();
     require(count > 0, field, || "has an empty text".to_owned())?;
     require(count <= max, field, || format!("has a text of {count} characters; {max} at most"))?;
-    if trimmed.len() < text.len() {
-        *text = trimmed.to_owned();
-    }
+    trimmed.clone_into(text);
     Ok(())
 }
 
@@ -224,12 +225,17 @@ pub(super) mod tests {
             DraftFeedback::parse(&answer.to_string())
         };
         assert_eq!(with("extra", json!(1)).unwrap().improvements[0].text, "b");
+        let dirty = with("summary", json!("\u{202e}One\r\ntwo\u{200f}.\u{1b} ")).unwrap();
+        assert_eq!(dirty.summary, "One\ntwo.");
+        let points = json!([{ "text": "\u{2066}clear\u{2069}\0", "quotes": [] }]);
+        assert_eq!(with("strengths", points).unwrap().strengths[0].text, "clear");
         let nine = vec![good["strengths"][0].clone(); 9];
         let quotes = vec![good["strengths"][0]["quotes"][0].clone(); 9];
         for (key, value, message) in [
             ("overallRating", json!(0), "`overallRating` must be 1 to 10, is 0"),
             ("sessionRating", json!(11), "`sessionRating` must be 1 to 10, is 11"),
             ("summary", json!("  \n"), "`summary` has an empty text"),
+            ("summary", json!("\u{200e}\u{202e}"), "`summary` has an empty text"),
             ("technical", json!("x".repeat(4001)), "`technical` has a text of 4001 characters; 4000 at most"),
             ("strengths", json!([]), "`strengths` must have 1 to 8 points, has 0"),
             ("improvements", json!(nine), "`improvements` must have 1 to 8 points, has 9"),
