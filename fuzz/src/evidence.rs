@@ -15,6 +15,7 @@ pub fn hold(input: &[u8]) -> bool {
         text: text.to_owned(),
         start_ms: number * 10,
         end_ms: number * 10 + 5,
+        is_timed: true,
     });
     let transcript = Transcript { utterances: utterances.collect(), ..Transcript::default() };
 

@@ -83,7 +83,7 @@ fn people() -> Vec<Case> {
         case("onboard", "a candidate who is given credits", |scene| {
             Box::pin(async {
                 scene.done("newcomer", "POST", "/api/user/sync", json!({ "name": "Nia" })).await;
-                ask("newcomer", "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true }))
+                ask("newcomer", "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE" }))
             })
         }),
         case("onboard", "an interviewer", |scene| {
@@ -418,6 +418,14 @@ fn media() -> Vec<Case> {
             Box::pin(async { Act::Work(Scene::feedback(&scene.held(1).await)) })
         })
         .allowing(&[MODEL]),
+        case("run_generation", "much more was said after it was judged", |scene| {
+            Box::pin(async {
+                let booking = scene.held(1).await;
+                assert!(scene.perform(&Act::Work(Scene::feedback(&booking)), 1).await.is_final());
+                Act::Work(scene.held_again(&booking).await)
+            })
+        })
+        .allowing(&[MODEL]),
         case("run_generation", "next to nothing was said", |scene| {
             Box::pin(async {
                 let booking = scene.book(1).await;
@@ -479,6 +487,21 @@ fn schedules() -> Vec<Case> {
             })
         })
         .followed_by(&[Act::Pass(20 * MINUTE), Act::Sweep, Act::Pass(61 * MINUTE), Act::Sweep])
+        .allowing(&[
+            Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
+            Allowance::Differs("dueAt", "until when it is put off"),
+            Allowance::Differs("DUE#", "the row that says so"),
+        ]),
+        case("sweep_bookings", "a session followed that no feedback was written from", |scene| {
+            Box::pin(async {
+                let booking = scene.held(1).await;
+                assert!(scene.perform(&Act::Work(Scene::feedback(&booking)), 1).await.is_final());
+                scene.held_again(&booking).await;
+                scene.stage.advance(MINUTE);
+                Act::Sweep
+            })
+        })
+        .followed_by(&[Act::Pass(20 * MINUTE), Act::Sweep])
         .allowing(&[
             Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
             Allowance::Differs("dueAt", "until when it is put off"),

@@ -15,7 +15,7 @@ use testing::{Answer, noon};
 
 use tests::line::Lines;
 use tests::stage::{ADMIN, Queued, Stage, instant};
-use tests::transcript::rich;
+use tests::transcript::{long, rich};
 
 pub const MINUTE: i64 = 60;
 pub const HOUR: i64 = 60 * MINUTE;
@@ -331,6 +331,15 @@ impl Scene {
             assert!(self.perform(&Act::Work(effect), 1).await.is_final());
         }
         booking
+    }
+
+    /// Another session of the same call, in which more was said than in the first. Says what its transcript asks for.
+    pub async fn held_again(&self, booking: &str) -> Effect {
+        let file = self.file("second.jsonl", 1, long("ivy", "cara").as_bytes());
+        let cause = digest(&file.session_id, &file.filename);
+        let effect = Effect::CopyTranscript { booking_id: id(booking), file };
+        assert!(self.perform(&Act::Work(effect), 1).await.is_final());
+        Effect::Feedback { booking_id: id(booking), cause }
     }
 
     /// Rows for all three queues wait: a call to create, files to copy.

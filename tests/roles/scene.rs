@@ -140,7 +140,8 @@ impl Scene {
             let after = Booking { feedback: Some(FeedbackState::InsufficientEvidence), ..before.clone() };
             let now = self.world.app.now();
             let feedback = Feedback::insufficient(id, "too few words", SpeechFacts::default(), versions(), now);
-            let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
+            let usage = TokenUsage::default();
+            let record = FeedbackRecord { feedback, usage, generations: 0, heard: None, was_renewed: false };
             let mut tx = Tx::new();
             store::booking::replace(&mut tx, &before, &after).unwrap();
             store::booking::write_feedback(&mut tx, id, &record).unwrap();
@@ -263,7 +264,7 @@ fn body(route: &str, id: &str) -> Value {
         "clerk_webhook" => json!({ "type": "session.created", "data": {}, "object": "event" }),
         "stream_webhook" => json!({ "type": "custom", "created_at": "2026-11-20T12:00:00Z" }),
         "sync_user" => json!({ "email": "somebody@example.test" }),
-        "onboard" => json!({ "role": "INTERVIEWEE", "adult": true }),
+        "onboard" => json!({ "role": "INTERVIEWEE" }),
         "update_me" => json!({ "name": "Another Name" }),
         "submit_verification" => json!({ "notes": "Please." }),
         "create_availability" => testing::availability_all_day(60),

@@ -24,6 +24,17 @@ pub fn rich(interviewer: &str, candidate: &str) -> String {
     turns.collect()
 }
 
+/// Sixty answers, each in other words.
+pub fn long(interviewer: &str, candidate: &str) -> String {
+    let turns = (0..60).map(|turn| {
+        let asked = format!("What would you do about problem number {turn}?");
+        let answer = format!("About problem {turn} I would measure first, and then change one thing at a time.");
+        let from = turn * 20_000;
+        line(interviewer, &asked, from, from + 4_000) + &line(candidate, &answer, from + 5_000, from + 14_000)
+    });
+    turns.collect()
+}
+
 /// One thing said, in milliseconds from the beginning.
 pub fn line(speaker: &str, text: &str, from: usize, to: usize) -> String {
     let line = json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from, "stop_ts": to });

@@ -19,14 +19,14 @@ use store::{keys, wallet};
 pub fn route() -> Route {
     Route::get("get_user", "/api/admin/users/{userId}", Who::Admin, get_user)
         .about("Shows a person and their balances. Of a deleted account only the balances are left.")
-        .answers::<AccountView>(200)
+        .answers::<PersonView>(200)
 }
 
 /// A person and what they have.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Account")]
-pub struct AccountView {
+#[schemars(rename = "Person")]
+pub struct PersonView {
     /// The person.
     #[serde(flatten)]
     user: UserView,
@@ -34,13 +34,13 @@ pub struct AccountView {
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
     /// The balances of each asset.
-    assets: AccountAssets,
+    assets: PersonAssets,
 }
 
 /// The balances of each asset.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct AccountAssets {
+struct PersonAssets {
     /// In credits.
     credit: BalancesView,
     /// In minutes of the live coach.
@@ -52,11 +52,11 @@ async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) 
     let wanted = [keys::profile(&id), keys::wallet(&id, credit), keys::wallet(&id, minutes)];
     let items = app.table.batch_get(&wanted).await?;
     let user = effective(items.get(&wanted[0])?, &app.config).ok_or_else(|| not_found("user"))?;
-    let assets = AccountAssets {
+    let assets = PersonAssets {
         credit: BalancesView::of(&wallet::wallet(&items, &id, credit)?, user.role),
         copilot_minute: BalancesView::of(&wallet::wallet(&items, &id, minutes)?, user.role),
     };
-    answer(StatusCode::OK, &AccountView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
+    answer(StatusCode::OK, &PersonView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
 }
 
 #[cfg(test)]

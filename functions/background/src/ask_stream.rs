@@ -86,7 +86,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     Ok(if is_new || is_sent_for { Answered::SomethingNew } else { Answered::NothingNew })
 }
 
-/// Sends for the files that nobody has sent for, and for the feedback that is still missing. Says whether there were any.
+/// Sends for the files that nobody has sent for, and for the feedback that is missing or may be renewed. Says whether there were any.
 async fn send_for(
     app: &App,
     booking: &Booking,
@@ -107,9 +107,11 @@ async fn send_for(
         transcripts.into_iter().map(|file| Effect::CopyTranscript { booking_id: id, file: stream_file(file) });
     let mut effects: Vec<Effect> = recordings.chain(transcripts).collect();
     let stored = media::list(&app.table, id, MediaKind::Transcript).await?;
-    let unheard = stored.iter().any(|file| file.object_key.is_some())
-        && matches!(booking.feedback, None | Some(FeedbackState::Failed));
-    if unheard {
+    let transcripts = stored.iter().filter(|file| file.object_key.is_some()).count();
+    if booking.feedback == Some(FeedbackState::Complete) && may_be_renewed(app, booking, transcripts).await? {
+        effects.push(Effect::Feedback { booking_id: id, cause: "renewal".to_owned() });
+    }
+    if transcripts > 0 && matches!(booking.feedback, None | Some(FeedbackState::Failed)) {
         // Once at the first looks and once more at the last; a message that fails is tried again by its queue.
         let cause = if app.now() < booking.end_time + WORD_AWAITED { "sweep" } else { "last_sweep" };
         effects.push(Effect::Feedback { booking_id: id, cause: cause.to_owned() });
@@ -126,6 +128,16 @@ async fn send_for(
         }
     }
     Ok(is_new)
+}
+
+/// Whether there are transcripts that a complete feedback was not written from, now that no more can follow. The worker
+/// judges whether they say enough.
+async fn may_be_renewed(app: &App, booking: &Booking, transcripts: usize) -> Result<bool, Error> {
+    let (_, closed_at) = booking.door();
+    let stored = booking::feedback(&app.table, booking.booking_id).await?;
+    Ok(stored.is_some_and(|record| {
+        !record.is_final(closed_at, app.now()) && record.heard.is_some_and(|heard| heard.transcripts < transcripts)
+    }))
 }
 
 /// An outbox row is forgotten a week after it was relayed; the file it was about is not.
@@ -197,6 +209,31 @@ mod tests {
 
     use super::*;
     use crate::stage::{Stage, booking_id};
+
+    /// What the worker of feedback needs to know lies in the table; Stream has nothing new.
+    #[tokio::test]
+    async fn a_complete_feedback_that_lacks_a_session_is_sent_for_once_when_the_door_has_closed() {
+        let stage = Stage::new().await;
+        stage.booked(true).await;
+        let said = crate::stage::transcript_of("cara", "ivy");
+        stage.add_transcript("s1", noon(), &said).await;
+        let effect = Effect::Feedback { booking_id: booking_id(), cause: "c1".into() };
+        crate::run_generation::run_generation(stage.app.clone(), crate::stage::delivery(effect)).await.unwrap();
+        let look = async || {
+            let sent = send_for(&stage.app, &stage.booking().await, Vec::new(), Vec::new()).await.unwrap();
+            (sent, stage.waiting().await)
+        };
+        let closed_at = stage.booking().await.door().1;
+        stage.app.clock.set(closed_at);
+        assert_eq!(look().await, (false, Vec::new()), "it was written from all there is");
+        stage.add_transcript("s2", noon() + SignedDuration::from_mins(20), &said).await;
+        stage.app.clock.set(closed_at - SignedDuration::from_secs(1));
+        assert_eq!(look().await, (false, Vec::new()), "another session may follow");
+        stage.app.clock.set(closed_at);
+        let renewal = format!("feedback:{}:renewal", booking_id());
+        assert_eq!(look().await, (true, vec![renewal.clone()]));
+        assert_eq!(look().await, (false, vec![renewal]));
+    }
 
     /// A browser leaves and comes back under the id it had.
     #[tokio::test]

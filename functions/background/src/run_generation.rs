@@ -2,12 +2,13 @@
 //!
 //! A model is asked only where its answer can be stored, and never again once it is (README, I8): what is stored is looked at
 //! before anything else, a lease keeps rivals from asking at the same time, and a contended write is repeated without
-//! asking again.
+//! asking again. The one exception is a session in which much more was said after its feedback was written: when the door
+//! has closed, it is judged once more.
 
 use std::time::Duration;
 
 use domain::booking::{Applied, Booking, FeedbackState};
-use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, draft_schema};
+use domain::feedback::{Feedback, FeedbackRecord, Heard, TokenUsage, draft_schema};
 use domain::ids::{BookingId, TransactionId};
 use domain::speech::{FillerList, SpeechFacts};
 use domain::transcript::{ParsedTranscript, Transcript, parse};
@@ -67,7 +68,7 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
         return Err(wrong_queue(&delivery.message.effect).into());
     };
     let Some(known) = Known::read(app, *booking_id).await? else { return Ok(()) };
-    if known.is_final() {
+    if known.is_final(app.now()) {
         return Ok(());
     }
     if known.booking.feedback == Some(FeedbackState::Failed) {
@@ -110,32 +111,58 @@ impl Known {
         Ok(Some(Self { booking, feedback: items.get(&wanted[1])? }))
     }
 
+    /// The stored feedback, where it judges the session.
+    fn judged(&self) -> Option<&FeedbackRecord> {
+        self.feedback.as_ref().filter(|record| record.feedback.is_complete())
+    }
+
     /// Whether nothing may or need be written any more.
-    fn is_final(&self) -> bool {
-        self.booking.is_cancelled() || self.feedback.as_ref().is_some_and(|record| record.feedback.is_complete())
+    fn is_final(&self, now: Timestamp) -> bool {
+        let (_, closed_at) = self.booking.door();
+        self.booking.is_cancelled() || self.feedback.as_ref().is_some_and(|record| record.is_final(closed_at, now))
+    }
+
+    /// Whether a model is to be asked about what was said.
+    fn wants(&self, said: &Said, now: Timestamp) -> bool {
+        let is_new = match self.judged() {
+            Some(judged) => judged.is_outgrown_by(said.heard),
+            None => !self.was_in_vain(said),
+        };
+        is_new && !self.is_final(now)
     }
 
     /// Whether a model was asked about this very speech before and nothing it claimed could be proved.
-    fn was_in_vain(&self, speech: &SpeechFacts) -> bool {
-        let feedback = self.feedback.as_ref().map(|record| &record.feedback);
-        feedback.is_some_and(|f| f.model.is_some() && f.speech == *speech && f.prompt_version == versions().prompt)
+    fn was_in_vain(&self, said: &Said) -> bool {
+        self.feedback.as_ref().is_some_and(|record| {
+            let asked = record.feedback.model.is_some() && record.feedback.prompt_version == versions().prompt;
+            let words = record.heard.map(|heard| heard.candidate_words);
+            asked && words == Some(said.heard.candidate_words) && record.feedback.speech == said.speech
+        })
     }
+}
+
+/// What was said in a call, and what can be counted of it.
+struct Said {
+    transcript: Transcript,
+    heard: Heard,
+    speech: SpeechFacts,
 }
 
 async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) -> Result<(), Stop> {
     let booking = &known.booking;
-    let transcript = load(app, booking).await?;
-    let speech = SpeechFacts::measure(&transcript, &FillerList::ENGLISH);
-    if let Some(thin) = transcript.thinness() {
-        let feedback = Feedback::insufficient(booking.booking_id, thin.to_string(), speech, versions(), app.now());
-        let record = FeedbackRecord { feedback, usage: TokenUsage::default(), generations: 0 };
+    let said = load(app, booking).await?;
+    if let Some(thin) = said.transcript.thinness().filter(|_| known.judged().is_none()) {
+        let (reason, now) = (thin.to_string(), app.now());
+        let feedback = Feedback::insufficient(booking.booking_id, reason, said.speech, versions(), now);
+        let (usage, heard) = (TokenUsage::default(), Some(said.heard));
+        let record = FeedbackRecord { feedback, usage, generations: 0, heard, was_renewed: false };
         store(app, booking, &record, None).await?;
         return Ok(());
     }
-    if known.was_in_vain(&speech) {
+    let now = app.now();
+    if !known.wants(&said, now) {
         return Ok(());
     }
-    let now = app.now();
     let until = now + SignedDuration::try_from(limits.run + LEASE_MARGIN).unwrap_or(SignedDuration::from_mins(5));
     let lease = app.ids.random().max(1);
     match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
@@ -143,7 +170,7 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
         Err(StoreError::Contended) => return Err(Stop::Rival),
         Err(error) => return Err(error.into()),
     }
-    let outcome = generate(app, booking, &transcript, speech, limits, lease).await;
+    let outcome = generate(app, booking, &said, limits, lease).await;
     if outcome.is_err()
         && let Err(error) = release_lease(&app.table, booking.booking_id, lease).await
     {
@@ -153,59 +180,65 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
 }
 
 /// What both parties said, over all sessions of the call.
-async fn load(app: &App, booking: &Booking) -> Result<Transcript, Error> {
+async fn load(app: &App, booking: &Booking) -> Result<Said, Error> {
     let mut sessions: Vec<(Timestamp, ParsedTranscript)> = Vec::new();
     for file in media::list(&app.table, booking.booking_id, MediaKind::Transcript).await? {
         let Some(key) = &file.object_key else { continue };
         let body = bucket::read_small(app, key, TRANSCRIPT_LIMIT_BYTES).await?;
         sessions.push((file.start_time, parse(&body, file.start_time)));
     }
+    let transcripts = sessions.len();
     let transcript = Transcript::merge(sessions, &booking.interviewee_id, &booking.interviewer_id);
     if transcript.skipped + transcript.unknown_speakers > 0 {
         tracing::warn!(booking.id = %booking.booking_id, skipped = transcript.skipped,
             unknown_speakers = transcript.unknown_speakers, "parts of a transcript were left out");
     }
-    Ok(transcript)
+    let speech = SpeechFacts::measure(&transcript, &FillerList::ENGLISH);
+    let heard = Heard { transcripts, candidate_words: transcript.substance().words };
+    Ok(Said { transcript, heard, speech })
 }
 
 /// Asks for the feedback and stores it. The caller holds the lease.
-async fn generate(
-    app: &App,
-    booking: &Booking,
-    transcript: &Transcript,
-    speech: SpeechFacts,
-    limits: Limits,
-    lease: u64,
-) -> Result<(), Stop> {
+async fn generate(app: &App, booking: &Booking, said: &Said, limits: Limits, lease: u64) -> Result<(), Stop> {
     // The one who had the lease before may have stored what is wanted here.
     let known = Known::read(app, booking.booking_id).await?;
-    if known.is_none_or(|known| known.is_final() || known.was_in_vain(&speech)) {
+    let Some(known) = known.filter(|known| known.wants(said, app.now())) else {
         release_lease(&app.table, booking.booking_id, lease).await?;
         return Ok(());
-    }
+    };
     let request = GenerateRequest {
         model: app.config.gemini_model.clone(),
         system_instruction: SYSTEM_INSTRUCTION.to_owned(),
-        prompt: prompt(booking, transcript),
+        prompt: prompt(booking, &said.transcript),
         schema: draft_schema(),
         max_output_tokens: MAX_OUTPUT_TOKENS,
         thinking_level: None,
         timeout: limits.call,
     };
-    let mut drafting = Drafting::new(app, request, transcript, limits).await?;
-    let drafted = drafting.draft().await.map_err(|setback| match setback {
-        Setback::Later(error, wait) => Stop::Later(error, wait),
-        Setback::ForGood(error) => Stop::ForGood(error),
-    })?;
-    let evidence = drafted.verified.evidence;
-    let dropped = evidence.claims.saturating_sub(evidence.verified);
-    if dropped > 0 {
-        count(Metric::ClaimDropped, u64::try_from(dropped).unwrap_or(u64::MAX), app.now());
-    }
-    tracing::info!(booking.id = %booking.booking_id, model = drafted.model, claims = evidence.claims,
-        verified = evidence.verified, generations = drafting.generations, "feedback generated");
-    let feedback = drafted.verified.into_feedback(booking.booking_id, speech, drafted.model, versions(), app.now());
-    let record = FeedbackRecord { feedback, usage: drafting.usage, generations: drafting.generations };
+    let mut drafting = Drafting::new(app, request, &said.transcript, limits).await?;
+    let feedback = match drafting.draft().await {
+        Ok(drafted) => {
+            let evidence = drafted.verified.evidence;
+            let dropped = evidence.claims.saturating_sub(evidence.verified);
+            if dropped > 0 {
+                count(Metric::ClaimDropped, u64::try_from(dropped).unwrap_or(u64::MAX), app.now());
+            }
+            tracing::info!(booking.id = %booking.booking_id, model = drafted.model, claims = evidence.claims,
+                verified = evidence.verified, generations = drafting.generations, "feedback generated");
+            let (speech, model) = (said.speech.clone(), drafted.model);
+            drafted.verified.into_feedback(booking.booking_id, speech, model, versions(), app.now())
+        }
+        Err(Setback::ForGood(error)) if known.judged().is_some() => {
+            // What there is stays as it is, and nobody asks again.
+            tracing::warn!(booking.id = %booking.booking_id, ?error, "a feedback could not be renewed");
+            let reason = "A model refused to write it once more.";
+            Feedback::insufficient(booking.booking_id, reason, said.speech.clone(), versions(), app.now())
+        }
+        Err(Setback::ForGood(error)) => return Err(Stop::ForGood(error)),
+        Err(Setback::Later(error, wait)) => return Err(Stop::Later(error, wait)),
+    };
+    let (usage, generations) = (drafting.usage, drafting.generations);
+    let record = FeedbackRecord { feedback, usage, generations, heard: Some(said.heard), was_renewed: false };
     store(app, booking, &record, Some(lease)).await?;
     Ok(())
 }
@@ -233,7 +266,7 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease
     let known = items
         .get::<Booking>(&wanted[0])?
         .map(|booking| -> Result<Known, StoreError> { Ok(Known { booking, feedback: items.get(&wanted[1])? }) });
-    let Some(known) = known.transpose()?.filter(|known| !known.is_final() && !says_the_same(known, record)) else {
+    let Some((known, record)) = known.transpose()?.and_then(|known| next(known, record, app.now())) else {
         if let Some(lease) = lease {
             release_lease(&app.table, booking_id, lease).await?;
         }
@@ -242,7 +275,7 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease
     let before = known.booking;
     let now = app.now();
     let mut tx = Tx::new();
-    write_feedback(&mut tx, booking_id, record)?;
+    write_feedback(&mut tx, booking_id, &record)?;
     if let Some(lease) = lease {
         end_lease(&mut tx, &items, booking_id, lease)?;
     }
@@ -262,20 +295,36 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease
     Ok(tx.commit(&app.table).await?)
 }
 
+/// What is to be stored over what is known, where there is anything to store.
+fn next(known: Known, record: &FeedbackRecord, now: Timestamp) -> Option<(Known, FeedbackRecord)> {
+    if known.is_final(now) || says_the_same(&known, record) {
+        return None;
+    }
+    let next = match known.judged() {
+        None => record.clone(),
+        // A rival may have judged the same words meanwhile, and only what a model was asked for renews anything.
+        Some(judged) if record.generations > 0 && record.heard.is_some_and(|heard| judged.is_outgrown_by(heard)) => {
+            judged.renewed_by(record.clone())
+        }
+        Some(_) => return None,
+    };
+    Some((known, next))
+}
+
 /// Whether a feedback without scores is stored already in the same words.
 fn says_the_same(known: &Known, record: &FeedbackRecord) -> bool {
     let same = |stored: &FeedbackRecord| {
         let (a, b) = (&stored.feedback, &record.feedback);
-        (a.status, &a.reason, a.speech) == (b.status, &b.reason, b.speech)
+        (a.status, &a.reason, &a.speech) == (b.status, &b.reason, &b.speech)
     };
     known.booking.feedback == Some(FeedbackState::InsufficientEvidence) && known.feedback.as_ref().is_some_and(same)
 }
 
 /// Tells the parties that there will be no feedback until an operator sends the message again, or that there may be one
-/// again.
+/// again. A feedback that judges the session stays, whatever became of its renewal.
 async fn mark(app: &App, booking_id: BookingId, feedback: Option<FeedbackState>) -> Result<(), Error> {
     let Some(known) = Known::read(app, booking_id).await? else { return Ok(()) };
-    if known.is_final() || known.booking.feedback == feedback {
+    if known.booking.is_cancelled() || known.judged().is_some() || known.booking.feedback == feedback {
         return Ok(());
     }
     let after = Booking { feedback, ..known.booking.clone() };

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Tx, booking, keys, settlement};
 
-use crate::party::{own, show};
+use crate::party::own;
 
 /// The route.
 pub fn route() -> Route {
@@ -82,17 +82,11 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
 
     let (now, mut tx) = (begun.now, Tx::new());
     let (after, release) = match before.cancel(party, reason, code, &attendance, now)? {
-        Applied::Already => {
-            let view = show(app, &begun.items, &before, party, now).await?;
-            return begun.unchanged(app, &view).await;
-        }
+        Applied::Already => return begun.unchanged(app, &BookingView::of(&before, now)).await,
         Applied::Now(changed) => changed,
     };
-    let mut wanted = settlement::cancellation_keys(&before)?;
-    wanted.extend(BookingView::keys(&before, Some(party), now));
-    let items = app.table.batch_get(&wanted).await?;
+    let items = app.table.batch_get(&settlement::cancellation_keys(&before)?).await?;
     let new_id = || TransactionId::new(app.ids.unique(now));
     settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
-    let view = BookingView::of(&after, Some(party), &[&begun.items, &items], now)?;
-    begun.commit(app, tx, StatusCode::OK, &view).await
+    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
 }

@@ -16,9 +16,9 @@ pub struct Quote {
     pub speaker: Speaker,
     /// The words, as the transcript has them.
     pub text: String,
-    /// When the utterance began, in milliseconds from the start of the first session.
+    /// When the utterance began, in milliseconds from the transcript's start.
     pub start_ms: u64,
-    /// When the utterance ended, in milliseconds from the start of the first session.
+    /// When the utterance ended, in milliseconds from the transcript's start.
     pub end_ms: u64,
 }
 

@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-pub mod appointments;
 pub mod availability;
 pub mod booking;
 pub mod calendar;

@@ -69,7 +69,7 @@ async fn a_complete_feedback_is_stored_and_pays() {
     assert!(feedback.strengths.iter().chain(&feedback.improvements).all(|p| !p.quotes.is_empty()));
     assert_eq!(feedback.model.as_deref(), Some(PRIMARY));
     assert_eq!((feedback.prompt_version.as_str(), feedback.rubric_version.as_str()), (PROMPT_VERSION, RUBRIC_VERSION));
-    assert!(feedback.speech.words_per_minute > 10.0);
+    assert!(feedback.speech.words_per_minute.unwrap() > 20.0);
     assert_eq!(record.generations, 1);
     assert!(record.usage.prompt_tokens > 0 && record.usage.output_tokens > 0);
 
@@ -159,6 +159,18 @@ async fn too_little_speech_is_said_and_neither_asked_about_nor_paid() {
     stage.add_transcript("s2", noon() + SignedDuration::from_mins(10), &said).await;
     run(&stage).await.unwrap();
     assert_eq!(state(&stage).await, Some(FeedbackState::Complete), "a further session makes up for it");
+}
+
+#[tokio::test]
+async fn a_line_that_speech_to_text_repeats_counts_once() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    let said = transcript_of("cara", "ivy");
+    let answer = said.lines().nth(1).unwrap();
+    let looped: Vec<&str> = said.lines().step_by(2).flat_map(|question| [question, answer]).collect();
+    stage.add_transcript("s1", noon(), &looped.join("\n")).await;
+    run(&stage).await.unwrap();
+    assert_eq!((stage.gemini.generations(), state(&stage).await), (0, Some(FeedbackState::InsufficientEvidence)));
 }
 
 #[tokio::test]
@@ -419,4 +431,148 @@ async fn a_contended_write_is_repeated_without_asking_again() {
     outcome.unwrap();
     assert_eq!((stage.gemini.generations(), state(&stage).await), (1, Some(FeedbackState::Complete)));
     assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
+}
+
+/// When the door of the tests' call has closed.
+fn closed() -> jiff::Timestamp {
+    noon() + SignedDuration::from_mins(90)
+}
+
+/// Another session of the call, in which the candidate says so many different things.
+async fn add_session(stage: &Stage, name: &str, answers: i64) {
+    let lines = (0..answers).flat_map(|n| {
+        let asked = format!("What would you do about problem number {n}?");
+        let answered = format!("About problem {n} of session {name} I would measure first and then change one thing.");
+        let line = |speaker: &str, text, from: i64, to: i64| {
+            json!({ "speaker_id": speaker, "type": "speech", "text": text, "start_ts": from, "stop_ts": to })
+                .to_string()
+        };
+        [
+            line("ivy", asked, n * 10_000, n * 10_000 + 3000),
+            line("cara", answered, n * 10_000 + 4000, n * 10_000 + 9000),
+        ]
+    });
+    let start = noon() + SignedDuration::from_mins(20);
+    stage.add_transcript(name, start, &lines.collect::<Vec<String>>().join("\n")).await;
+}
+
+#[tokio::test]
+async fn a_session_that_grew_by_more_than_half_is_judged_once_more_when_the_door_has_closed() {
+    let stage = stage().await;
+    run(&stage).await.unwrap();
+    let first = stage.feedback().await.unwrap();
+    assert_eq!(first.feedback.renewed_at, None);
+    add_session(&stage, "s2", 60).await;
+    run(&stage).await.unwrap();
+    assert_eq!((stage.feedback().await.unwrap(), stage.gemini.generations()), (first.clone(), 1));
+
+    stage.app.clock.set(closed());
+    for times in 1..=3 {
+        receive(&stage, times, LIMITS).await.unwrap();
+    }
+    let renewed = stage.feedback().await.unwrap();
+    assert!(renewed.feedback.is_complete());
+    assert_eq!((renewed.feedback.generated_at, renewed.feedback.renewed_at), (noon(), Some(closed())));
+    assert!(renewed.heard.unwrap().candidate_words > 3 * first.heard.unwrap().candidate_words);
+    assert_eq!((renewed.generations, stage.gemini.generations()), (2, 2));
+    let prompt = stage.gemini.requests()[1].body["contents"][0]["parts"][0]["text"].to_string();
+    assert!(prompt.contains("outbox row") && prompt.contains("problem 59 of session s2"));
+
+    // Once, whatever follows.
+    add_session(&stage, "s3", 400).await;
+    run(&stage).await.unwrap();
+    assert_eq!((stage.feedback().await.unwrap(), stage.gemini.generations()), (renewed, 2));
+    assert_eq!(stage.balances("cara").await, (100 - PRICE, 0, 0));
+    assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
+    assert!(!is_leased(&stage).await);
+}
+
+#[tokio::test]
+async fn a_session_that_hardly_grew_is_not_judged_again() {
+    let stage = stage().await;
+    run(&stage).await.unwrap();
+    let first = stage.feedback().await.unwrap();
+    add_session(&stage, "s2", 3).await;
+    // The same words once more say nothing new.
+    stage.add_transcript("s3", noon() + SignedDuration::from_mins(30), &transcript_of("cara", "ivy")).await;
+    stage.app.clock.set(closed());
+    run(&stage).await.unwrap();
+    assert_eq!((stage.feedback().await.unwrap(), stage.gemini.generations()), (first, 1));
+}
+
+#[tokio::test]
+async fn a_renewal_that_comes_to_nothing_leaves_the_first_feedback_and_is_not_paid_for_again() {
+    let replies = [
+        vec![Reply::MissingQuotes, Reply::WrongSpeakerQuotes],
+        // Both models refuse, which is for good.
+        vec![Reply::Safety, Reply::Recitation],
+    ];
+    for replies in replies {
+        let stage = stage().await;
+        run(&stage).await.unwrap();
+        let first = stage.feedback().await.unwrap();
+        add_session(&stage, "s2", 60).await;
+        stage.app.clock.set(closed());
+        script(&stage, None, &replies);
+        for times in 1..=2 {
+            receive(&stage, times, LIMITS).await.unwrap();
+        }
+        let stored = stage.feedback().await.unwrap();
+        assert_eq!((&stored.feedback, stored.was_renewed), (&first.feedback, true), "{replies:?}");
+        assert_eq!((stored.generations, stage.gemini.generations()), (3, 3), "what it cost is counted");
+        assert_eq!(state(&stage).await, Some(FeedbackState::Complete));
+        assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_that_has_to_wait_is_tried_again_and_the_first_feedback_stays_meanwhile() {
+    let stage = stage().await;
+    run(&stage).await.unwrap();
+    let first = stage.feedback().await.unwrap();
+    add_session(&stage, "s2", 60).await;
+    stage.app.clock.set(closed());
+    stage.gemini.script(GeminiScript { then: Reply::Unavailable, ..GeminiScript::default() });
+    for times in 1..=RECEIVES {
+        receive(&stage, times, LIMITS).await.unwrap_err();
+        assert_eq!((state(&stage).await, stage.feedback().await), (Some(FeedbackState::Complete), Some(first.clone())));
+    }
+    stage.gemini.reset();
+    run(&stage).await.unwrap();
+    assert!(stage.feedback().await.unwrap().feedback.renewed_at.is_some(), "an operator has sent it again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_by_two_workers_at_once_asks_once() {
+    let stage = stage().await;
+    run(&stage).await.unwrap();
+    add_session(&stage, "s2", 60).await;
+    stage.app.clock.set(closed());
+    let outcomes = tokio::join!(run(&stage), run(&stage));
+    assert!(outcomes.0.is_ok() || outcomes.1.is_ok());
+    run(&stage).await.unwrap();
+    assert_eq!(stage.gemini.generations(), 2);
+    assert!(stage.feedback().await.unwrap().was_renewed);
+}
+
+#[tokio::test]
+async fn a_transcript_in_seconds_since_1970_is_measured_as_it_was_spoken() {
+    let stage = Stage::new().await;
+    stage.booked(true).await;
+    let mut lines = Vec::new();
+    for line in transcript_of("cara", "ivy").lines() {
+        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+        for time in ["start_ts", "stop_ts"] {
+            line[time] = json!(noon().as_second() + line[time].as_i64().unwrap() / 1000);
+        }
+        lines.push(line.to_string());
+    }
+    stage.add_transcript("s1", noon(), &lines.join("\n")).await;
+    run(&stage).await.unwrap();
+    let in_seconds = stage.feedback().await.unwrap().feedback;
+
+    let other = self::stage().await;
+    run(&other).await.unwrap();
+    assert_eq!(in_seconds.speech, other.feedback().await.unwrap().feedback.speech);
+    assert!(in_seconds.speech.withheld.is_empty());
 }

@@ -163,9 +163,13 @@ pub struct Feedback {
     pub prompt_version: String,
     /// The version of the rubric.
     pub rubric_version: String,
-    /// When it was made.
+    /// When it was first made.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub generated_at: Timestamp,
+    /// When it was written once more, since much more was said in a later session of the same call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
+    pub renewed_at: Option<Timestamp>,
 }
 
 impl Verified {
@@ -211,6 +215,7 @@ impl Verified {
             prompt_version: versions.prompt,
             rubric_version: versions.rubric,
             generated_at,
+            renewed_at: None,
         }
     }
 }
@@ -243,6 +248,7 @@ impl Feedback {
             prompt_version: versions.prompt,
             rubric_version: versions.rubric,
             generated_at,
+            renewed_at: None,
         }
     }
 
@@ -276,6 +282,16 @@ impl TokenUsage {
     }
 }
 
+/// What a feedback was written from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heard {
+    /// How many transcript files.
+    pub transcripts: usize,
+    /// How many words of the candidate; see [`Transcript::substance`].
+    pub candidate_words: usize,
+}
+
 /// A feedback as it is stored: with what it cost, which its readers are not told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -286,6 +302,40 @@ pub struct FeedbackRecord {
     pub usage: TokenUsage,
     /// How many times a model was asked.
     pub generations: u32,
+    /// What it was written from. Where that is not known it is never written again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Heard>,
+    /// Whether a model was asked once more after it was complete; it never is again.
+    #[serde(default)]
+    pub was_renewed: bool,
+}
+
+impl FeedbackRecord {
+    /// Whether it judges the session and is not to be written again: but for one renewal, when the call's door has closed
+    /// at `closed_at` and no further session can follow.
+    pub fn is_final(&self, closed_at: Timestamp, now: Timestamp) -> bool {
+        self.feedback.is_complete() && (self.was_renewed || self.heard.is_none() || now < closed_at)
+    }
+
+    /// Whether the candidate's words have grown by more than half since it was written.
+    pub fn is_outgrown_by(&self, heard: Heard) -> bool {
+        let grown = |before: Heard| heard.candidate_words > before.candidate_words + before.candidate_words / 2;
+        self.heard.is_some_and(grown)
+    }
+
+    /// What is stored once a model was asked again about a session that this judges: the second feedback, where that judges
+    /// the session too, else this one.
+    #[must_use]
+    pub fn renewed_by(&self, second: Self) -> Self {
+        let feedback = if second.feedback.is_complete() {
+            let (generated_at, renewed_at) = (self.feedback.generated_at, Some(second.feedback.generated_at));
+            Feedback { generated_at, renewed_at, ..second.feedback }
+        } else {
+            self.feedback.clone()
+        };
+        let (usage, generations) = (self.usage.plus(second.usage), self.generations + second.generations);
+        Self { feedback, usage, generations, heard: second.heard, was_renewed: true }
+    }
 }
 
 #[cfg(test)]
@@ -406,11 +456,12 @@ mod tests {
           "overallRating": 7,
           "sessionRating": 6,
           "speech": {
-            "candidateTalkRatio": 0.0,
-            "wordsPerMinute": 0.0,
-            "fillersPerMinute": 0.0,
-            "longestMonologueSeconds": 0.0,
-            "medianResponseSeconds": 0.0
+            "candidateTalkRatio": null,
+            "wordsPerMinute": null,
+            "fillersPerMinute": null,
+            "longestMonologueSeconds": null,
+            "medianResponseSeconds": null,
+            "withheld": {}
           },
           "model": "gemini-3.8-flash",
           "promptVersion": "feedback-1",
@@ -456,6 +507,42 @@ mod tests {
         );
         assert_eq!(json["strengths"], json!([]));
         assert_eq!(serde_json::from_value::<Feedback>(json).unwrap(), feedback);
+    }
+
+    fn record(words: usize, feedback: Feedback) -> FeedbackRecord {
+        let heard = Some(Heard { transcripts: 1, candidate_words: words });
+        let usage = TokenUsage { prompt_tokens: 100, output_tokens: 10, thinking_tokens: 1 };
+        FeedbackRecord { feedback, usage, generations: 1, heard, was_renewed: false }
+    }
+
+    fn made(points: Vec<DraftPoint>, at: Timestamp) -> Feedback {
+        let verified = verify(draft(points, Vec::new()), &sample());
+        verified.into_feedback(booking(), SpeechFacts::default(), "gemini-3.8-flash".to_owned(), versions(), at)
+    }
+
+    #[test]
+    fn a_feedback_is_renewed_once_when_the_door_has_closed_and_much_more_was_said() {
+        let closed_at = now() + jiff::SignedDuration::from_mins(50);
+        let first = record(200, made(vec![point("durable", &[SAID])], now()));
+        assert!(first.is_final(closed_at, now()) && !first.is_final(closed_at, closed_at));
+        let heard = |candidate_words| Heard { transcripts: 2, candidate_words };
+        assert!(!first.is_outgrown_by(heard(300)) && first.is_outgrown_by(heard(301)));
+
+        let second = record(301, made(vec![point("outbox", &[SAID])], closed_at));
+        let renewed = first.renewed_by(second);
+        assert_eq!(renewed.feedback.strengths[0].text, "outbox");
+        assert_eq!((renewed.feedback.generated_at, renewed.feedback.renewed_at), (now(), Some(closed_at)));
+        assert_eq!((renewed.generations, renewed.usage.prompt_tokens), (2, 200));
+        assert!(renewed.is_final(closed_at, closed_at));
+
+        let in_vain = first.renewed_by(record(301, made(vec![point("leads", &[INVENTED])], closed_at)));
+        assert_eq!(in_vain.feedback, first.feedback);
+        assert!(in_vain.is_final(closed_at, closed_at), "nobody asks and pays again");
+
+        let of_an_older_version = FeedbackRecord { heard: None, ..first };
+        assert!(of_an_older_version.is_final(closed_at, closed_at) && !of_an_older_version.is_outgrown_by(heard(9000)));
+        let thin = record(0, made(Vec::new(), now()));
+        assert!(!thin.is_final(closed_at, now()) && !thin.is_final(closed_at, closed_at));
     }
 
     #[test]

@@ -1,27 +1,18 @@
 //! What was said in a session: Stream's transcript files, and the one transcript that is made of them.
-//!
-//! A file is JSON Lines. Two forms of a line are known: times as milliseconds from the start of the transcription
-//! (`start_ts`, `stop_ts`), and times as RFC 3339 (`start_time`, `stop_time`). Both are read under either name, and
-//! nanoseconds since 1970 too, as Stream's other date-times have them. What cannot be read is skipped and counted.
 
+mod file;
+
+use std::collections::HashSet;
 use std::fmt;
 use std::fmt::Write as _;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::ids::UserId;
 use crate::text;
 
-/// Longer lines are skipped: an utterance of this many bytes would last for hours.
-const MAX_LINE_BYTES: usize = 64 * 1024;
-/// Lines after this many are skipped: a file of an hour has hundreds.
-const MAX_LINES: usize = 50_000;
-/// Whole numbers below this are milliseconds from the start of the transcription (115 days would fit).
-const OFFSET_BELOW: u64 = 10_000_000_000;
-/// Whole numbers from here on are nanoseconds since 1970 (March 1973).
-const NANOSECONDS_FROM: u64 = 100_000_000_000_000_000;
+pub use file::parse;
 
 /// With fewer words of the candidate no feedback is written.
 pub const MIN_CANDIDATE_WORDS: usize = 100;
@@ -29,7 +20,7 @@ pub const MIN_CANDIDATE_WORDS: usize = 100;
 pub const MIN_CANDIDATE_TURNS: usize = 4;
 
 /// One line of a transcript file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RawUtterance {
     /// Who spoke: a user id at Stream, which is ours.
     pub speaker_id: String,
@@ -39,6 +30,8 @@ pub struct RawUtterance {
     pub start: Timestamp,
     /// When it ended.
     pub end: Timestamp,
+    /// Whether the file said both; else they were guessed from its neighbours.
+    pub is_timed: bool,
 }
 
 /// What could be read of a transcript file.
@@ -48,82 +41,6 @@ pub struct ParsedTranscript {
     pub lines: Vec<RawUtterance>,
     /// How many lines could not be read.
     pub skipped: usize,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    speaker_id: Option<String>,
-    text: Option<String>,
-    start_ts: Option<Value>,
-    stop_ts: Option<Value>,
-    start_time: Option<Value>,
-    stop_time: Option<Value>,
-}
-
-/// Reads a transcript file. `transcription_started_at` is what milliseconds count from. Empty lines, lines of another
-/// `type` than `speech` and utterances without a word are nothing to read and are not counted as skipped.
-pub fn parse(jsonl: &[u8], transcription_started_at: Timestamp) -> ParsedTranscript {
-    let mut parsed = ParsedTranscript::default();
-    let bytes = jsonl.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(jsonl);
-    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-    for (number, line) in lines.enumerate() {
-        if number >= MAX_LINES || line.len() > MAX_LINE_BYTES {
-            parsed.skipped += 1;
-            continue;
-        }
-        match parse_line(line, transcription_started_at) {
-            Ok(Some(utterance)) => parsed.lines.push(utterance),
-            Ok(None) => {}
-            Err(BadLine) => parsed.skipped += 1,
-        }
-    }
-    parsed
-}
-
-/// A line that cannot be read.
-struct BadLine;
-
-/// The utterance of a line; `None` where the line is fine and holds no speech.
-fn parse_line(line: &[u8], started_at: Timestamp) -> Result<Option<RawUtterance>, BadLine> {
-    let line: Line = serde_json::from_slice(line).map_err(|_| BadLine)?;
-    if line.kind.is_some_and(|kind| kind != "speech") {
-        return Ok(None);
-    }
-    let speaker_id = line.speaker_id.filter(|id| !id.is_empty()).ok_or(BadLine)?;
-    let text = line.text.ok_or(BadLine)?;
-    let time = |value: Option<Value>| value.and_then(|value| instant(&value, started_at)).ok_or(BadLine);
-    let start = time(line.start_ts.or(line.start_time))?;
-    let end = time(line.stop_ts.or(line.stop_time))?;
-    if end < start {
-        return Err(BadLine);
-    }
-    let text = text.trim();
-    let utterance = RawUtterance { speaker_id, text: text.to_owned(), start, end };
-    Ok((!text.is_empty()).then_some(utterance))
-}
-
-fn instant(value: &Value, started_at: Timestamp) -> Option<Timestamp> {
-    if let Some(text) = value.as_str() {
-        return text.parse().ok();
-    }
-    let number = value.as_u64().or_else(|| whole(value.as_f64()?))?;
-    if number < OFFSET_BELOW {
-        return started_at.checked_add(SignedDuration::from_millis(i64::try_from(number).ok()?)).ok();
-    }
-    if number >= NANOSECONDS_FROM {
-        return Timestamp::from_nanosecond(i128::from(number)).ok();
-    }
-    // Nothing we know of sends what lies between: milliseconds or microseconds since 1970.
-    None
-}
-
-/// A number with a fraction, as its nearest whole; only offsets are written like that.
-fn whole(number: f64) -> Option<u64> {
-    let small = number.is_finite() && (0.0..1e10).contains(&number);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was just found to fit")]
-    small.then(|| number.round() as u64)
 }
 
 /// Who speaks in a session.
@@ -153,22 +70,35 @@ pub struct Utterance {
     pub speaker: Speaker,
     /// What was said, as it was transcribed.
     pub text: String,
-    /// When it began, in milliseconds from the start of the first session.
+    /// When it began, in milliseconds from the transcript's start.
     pub start_ms: u64,
-    /// When it ended, in milliseconds from the start of the first session.
+    /// When it ended, in milliseconds from the transcript's start.
     pub end_ms: u64,
+    /// Whether that was told; else it was guessed from what was said before and after.
+    pub is_timed: bool,
 }
 
 /// What the two parties said, over all sessions of a call, by start.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Transcript {
-    /// What was said, sorted by start.
+    /// What times count from: the start of the first session, or the first word where that was spoken earlier.
+    pub start: Timestamp,
+    /// What was said, sorted by start; what began at the same time, in the order of its file.
     pub utterances: Vec<Utterance>,
     /// How many lines of the files could not be read.
     pub skipped: usize,
     /// How many lines were left out because neither party spoke them.
     pub unknown_speakers: usize,
+}
+
+/// How much the candidate said; see [`Transcript::substance`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Substance {
+    /// How many words.
+    pub words: usize,
+    /// In how many turns.
+    pub turns: usize,
 }
 
 /// There is too little of the candidate's speech to write feedback about.
@@ -190,31 +120,33 @@ pub const FENCE_START: &str = "<<<TRANSCRIPT";
 pub const FENCE_END: &str = "TRANSCRIPT>>>";
 
 impl Transcript {
-    /// Puts the files of a call's sessions together; each comes with the start of its session. Times count from the
-    /// earliest of these, and what lies before it counts as at it. The order of `sessions` makes no difference.
+    /// Puts the files of a call's sessions together; each comes with the start of its session. The order of `sessions`
+    /// makes no difference; the order within a file is kept, but for lines that began before a line above them.
     #[expect(clippy::similar_names, reason = "they are the product's words for the two parties")]
-    pub fn merge(sessions: Vec<(Timestamp, ParsedTranscript)>, interviewee: &UserId, interviewer: &UserId) -> Self {
-        let origin = sessions.iter().map(|(start, _)| *start).min().unwrap_or(Timestamp::UNIX_EPOCH);
-        let since = |time: Timestamp| u64::try_from(time.duration_since(origin).as_millis()).unwrap_or(0);
-        let mut merged = Self::default();
+    pub fn merge(mut sessions: Vec<(Timestamp, ParsedTranscript)>, interviewee: &UserId, interviewer: &UserId) -> Self {
+        sessions.sort_by(|(a, one), (b, other)| (a, &one.lines).cmp(&(b, &other.lines)));
+        let said = sessions.iter().flat_map(|(_, parsed)| parsed.lines.iter().map(|line| line.start));
+        let start = sessions.iter().map(|(start, _)| *start).chain(said).min().unwrap_or_default();
+        let since = |time: Timestamp| u64::try_from(time.duration_since(start).as_millis()).unwrap_or(0);
+        let mut merged = Self { start, ..Self::default() };
+        let mut lines: Vec<RawUtterance> = Vec::new();
         for (_, parsed) in sessions {
             merged.skipped += parsed.skipped;
-            for line in parsed.lines {
-                let speaker = match line.speaker_id {
-                    id if id == interviewee.as_str() => Speaker::Interviewee,
-                    id if id == interviewer.as_str() => Speaker::Interviewer,
-                    _ => {
-                        merged.unknown_speakers += 1;
-                        continue;
-                    }
-                };
-                let (start_ms, end_ms) = (since(line.start), since(line.end));
-                merged.utterances.push(Utterance { speaker, text: line.text, start_ms, end_ms });
-            }
+            lines.extend(parsed.lines);
         }
-        merged.utterances.sort_by(|a, b| {
-            (a.start_ms, a.end_ms, a.speaker, &a.text).cmp(&(b.start_ms, b.end_ms, b.speaker, &b.text))
-        });
+        // A stable sort: what began at the same time stays in the order of its file.
+        lines.sort_by_key(|line| line.start);
+        for RawUtterance { speaker_id, text, start, end, is_timed } in lines {
+            let speaker = match speaker_id {
+                id if id == interviewee.as_str() => Speaker::Interviewee,
+                id if id == interviewer.as_str() => Speaker::Interviewer,
+                _ => {
+                    merged.unknown_speakers += 1;
+                    continue;
+                }
+            };
+            merged.utterances.push(Utterance { speaker, text, start_ms: since(start), end_ms: since(end), is_timed });
+        }
         merged
     }
 
@@ -228,10 +160,26 @@ impl Transcript {
         self.utterances.chunk_by(|a, b| a.speaker == b.speaker)
     }
 
+    /// How many words the candidate said, and in how many turns. A line that comes again in the same words counts once:
+    /// speech-to-text can get caught in a loop.
+    pub fn substance(&self) -> Substance {
+        let mut heard: HashSet<String> = HashSet::new();
+        let mut counted = Substance::default();
+        for turn in self.turns().filter(|turn| turn[0].speaker == Speaker::Interviewee) {
+            let new: usize = turn
+                .iter()
+                .filter(|utterance| heard.insert(text::normalise(&utterance.text)))
+                .map(|utterance| text::word_count(&utterance.text))
+                .sum();
+            counted.words += new;
+            counted.turns += usize::from(new > 0);
+        }
+        counted
+    }
+
     /// Why there is too little for feedback, where that is so.
     pub fn thinness(&self) -> Option<Thin> {
-        let words = self.of(Speaker::Interviewee).map(|utterance| text::word_count(&utterance.text)).sum();
-        let turns = self.turns().filter(|turn| turn[0].speaker == Speaker::Interviewee).count();
+        let Substance { words, turns } = self.substance();
         (words < MIN_CANDIDATE_WORDS || turns < MIN_CANDIDATE_TURNS).then_some(Thin { words, turns })
     }
 
@@ -264,7 +212,7 @@ fn defused(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}' => {}
+            c if text::is_hidden(c) || matches!(c, '\u{200C}' | '\u{200D}') => {}
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => line.push(' '),
             '<' | '>' if line.ends_with(c) => {
                 line.push(' ');
@@ -278,8 +226,11 @@ fn defused(text: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::file::MAX_LINES;
     use super::*;
+    use jiff::SignedDuration;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     pub(crate) fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -289,7 +240,7 @@ pub(crate) mod tests {
     pub(crate) fn transcript(lines: &[(char, u64, u64, &str)]) -> Transcript {
         let utterance = |&(speaker, start_ms, end_ms, text): &(char, u64, u64, &str)| {
             let speaker = if speaker == 'C' { Speaker::Interviewee } else { Speaker::Interviewer };
-            Utterance { speaker, text: text.to_owned(), start_ms, end_ms }
+            Utterance { speaker, text: text.to_owned(), start_ms, end_ms, is_timed: true }
         };
         Transcript { utterances: lines.iter().map(utterance).collect(), ..Transcript::default() }
     }
@@ -320,26 +271,22 @@ pub(crate) mod tests {
         assert_eq!((from_milliseconds.lines.len(), from_milliseconds.skipped), (3, 0));
         assert_eq!(from_milliseconds.lines[0].start, at("2026-11-20T08:32:02.040Z"));
         let with_bom = format!("\u{feff}{RFC3339}");
-        assert_eq!(parse(with_bom.as_bytes(), Timestamp::UNIX_EPOCH), from_milliseconds);
+        assert_eq!(parse(with_bom.as_bytes(), started + SignedDuration::from_hours(1)), from_milliseconds);
     }
 
     #[test]
     fn bad_lines_are_skipped_and_counted() {
         let good = r#"{"speaker_id":"a","type":"speech","text":" yes ","start_ts":1,"stop_ts":2.4}"#;
-        let long = format!(r#"{{"speaker_id":"a","text":"{}","start_ts":1,"stop_ts":2}}"#, "x".repeat(MAX_LINE_BYTES));
+        let long = format!(r#"{{"speaker_id":"a","text":"{}","start_ts":1,"stop_ts":2}}"#, "x".repeat(64 * 1024));
         let bad = [
             "not json",
             "{}",
             "[1,2]",
             "null",
-            r#"{"speaker_id":"a","text":"no times"}"#,
             r#"{"speaker_id":"","text":"nobody","start_ts":1,"stop_ts":2}"#,
+            r#"{"text":"nobody","start_ts":1,"stop_ts":2}"#,
+            r#"{"speaker_id":"a","start_ts":1,"stop_ts":2}"#,
             r#"{"speaker_id":7,"text":"a number","start_ts":1,"stop_ts":2}"#,
-            r#"{"speaker_id":"a","text":"backwards","start_ts":3,"stop_ts":2}"#,
-            r#"{"speaker_id":"a","text":"negative","start_ts":-1,"stop_ts":2}"#,
-            r#"{"speaker_id":"a","text":"no unit","start_ts":1795163533100,"stop_ts":1795163533200}"#,
-            r#"{"speaker_id":"a","text":"too far","start_ts":1,"stop_ts":99999999999999999999}"#,
-            r#"{"speaker_id":"a","text":"no time","start_time":"soon","stop_time":"later"}"#,
             r#"{"speaker_id":"a","text":"cut","start_ts":1,"sto"#,
             &long,
         ];
@@ -390,23 +337,66 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_was_said_before_the_file_began_keeps_its_order_and_its_times() {
+        let line = |speaker: &str, text: &str, from: &str, to: &str| {
+            json!({ "speaker_id": format!("user_FAKE{speaker}"), "text": text, "start_time": from, "stop_time": to })
+                .to_string()
+        };
+        let file = [
+            line("interviewer", "Ready?", "2026-11-20T08:31:40Z", "2026-11-20T08:31:41Z"),
+            line("candidate", "Yes.", "2026-11-20T08:31:42Z", "2026-11-20T08:31:43Z"),
+            line("interviewer", "Good.", "2026-11-20T08:31:43Z", "2026-11-20T08:31:44Z"),
+            line("candidate", "Go on.", "2026-11-20T08:31:43Z", "2026-11-20T08:31:50Z"),
+        ];
+        let transcript = merged(vec![(at(STARTED), parse(file.join("\n").as_bytes(), at(STARTED)))]);
+        assert_eq!(transcript.start, at("2026-11-20T08:31:40Z"));
+        assert_eq!(transcript.turns().count(), 4);
+        let said: Vec<(&str, u64, u64)> =
+            transcript.utterances.iter().map(|u| (u.text.as_str(), u.start_ms, u.end_ms)).collect();
+        assert_eq!(said, [("Ready?", 0, 1000), ("Yes.", 2000, 3000), ("Good.", 3000, 4000), ("Go on.", 3000, 10_000)]);
+    }
+
+    #[test]
+    fn a_line_that_comes_again_and_again_counts_once() {
+        let answer = "I would put a queue in between, so that nothing is lost when a worker stops half way through.";
+        let questions: Vec<String> = (0..20).map(|n| format!("Question {n}?")).collect();
+        let mut lines = Vec::new();
+        for (n, question) in (0..).zip(&questions) {
+            lines.push(('I', n * 100, n * 100 + 10, question.as_str()));
+            lines.push((
+                'C',
+                n * 100 + 20,
+                n * 100 + 50,
+                if n % 2 == 0 {
+                    answer
+                } else {
+                    "i would put a QUEUE in between so that nothing is lost when a worker stops half way through"
+                },
+            ));
+        }
+        assert_eq!(transcript(&lines).thinness(), Some(Thin { words: 19, turns: 1 }));
+    }
+
+    #[test]
     fn too_few_words_or_turns_are_thin() {
-        let answer = "one two three four five six seven eight nine ten ".repeat(3);
+        let answer = "two three four five six seven eight nine ten ".repeat(3);
+        let answers: Vec<String> = (0..5).map(|n| format!("number{n} {answer}")).collect();
         let talk = |turns: u64| {
             let mut lines = Vec::new();
-            for n in 0..turns {
+            for (n, answer) in (0..turns).zip(&answers) {
                 lines.push(('I', n * 100, n * 100 + 10, "And then what did you do after that?"));
                 lines.push(('C', n * 100 + 20, n * 100 + 50, answer.as_str()));
                 lines.push(('C', n * 100 + 60, n * 100 + 80, "Right."));
             }
             transcript(&lines)
         };
-        assert_eq!(talk(3).thinness(), Some(Thin { words: 93, turns: 3 }));
+        // "Right." counts once.
+        assert_eq!(talk(3).thinness(), Some(Thin { words: 85, turns: 3 }));
         assert!(!talk(4).is_thin());
         let monologue = transcript(&[('C', 0, 10, &answer.repeat(10))]);
         assert_eq!(
             monologue.thinness().unwrap().to_string(),
-            "Too little was said for feedback: candidate words 300 of at least 100, candidate turns 1 of at least 4."
+            "Too little was said for feedback: candidate words 270 of at least 100, candidate turns 1 of at least 4."
         );
         assert_eq!(Transcript::default().thinness(), Some(Thin { words: 0, turns: 0 }));
     }
@@ -449,6 +439,50 @@ pub(crate) mod tests {
             let odd = format!("{{\"speaker_id\":\"a\",\"text\":\"b\",\"start_ts\":{number},\"stop_ts\":{fraction}}}");
             parse(odd.as_bytes(), Timestamp::MAX);
             merged(vec![(Timestamp::MIN, parse(odd.as_bytes(), Timestamp::MAX))]);
+        }
+
+        /// Files whose lines begin in the order in which they stand, some without times: all that was said is there, in that
+        /// order, and what is not there was counted.
+        #[test]
+        fn merging_keeps_every_line_in_its_order(
+            files in proptest::collection::vec(
+                proptest::collection::vec((0u8..3, 0i64..90_000, proptest::option::of(0i64..20_000), any::<bool>()), 0..15), 0..4),
+        ) {
+            let speakers = ["user_FAKEcandidate", "user_FAKEinterviewer", "user_bot"];
+            let mut sessions = Vec::new();
+            let mut said: Vec<Vec<String>> = Vec::new();
+            for (number, lines) in files.iter().enumerate() {
+                let mut clock = -100_000;
+                let mut of_file = Vec::new();
+                let mut file = vec!["what is no line".to_owned()];
+                for (place, (speaker, pause, duration, has_start)) in lines.iter().enumerate() {
+                    clock += pause;
+                    let start = if *has_start { json!(clock) } else { Value::Null };
+                    let stop = duration.map(|duration| clock + duration);
+                    let (speaker, text) = (speakers[usize::from(*speaker)], format!("file {number} line {place}"));
+                    let line = json!({ "speaker_id": speaker, "text": text, "start_ts": start, "stop_ts": stop });
+                    file.push(line.to_string());
+                    if speaker != "user_bot" {
+                        of_file.push(text);
+                    }
+                }
+                said.push(of_file);
+                sessions.push((at(STARTED), parse(file.join("\n").as_bytes(), at(STARTED))));
+            }
+            let transcript = merged(sessions.clone());
+            sessions.reverse();
+            prop_assert_eq!(&merged(sessions), &transcript);
+            prop_assert_eq!(transcript.skipped, files.len());
+            let lines: usize = files.iter().map(Vec::len).sum();
+            prop_assert_eq!(transcript.utterances.len() + transcript.unknown_speakers, lines);
+            for (number, said) in said.iter().enumerate() {
+                let of_file = format!("file {number} ");
+                let kept: Vec<&String> =
+                    transcript.utterances.iter().map(|u| &u.text).filter(|text| text.starts_with(&of_file)).collect();
+                prop_assert_eq!(kept, said.iter().collect::<Vec<_>>());
+            }
+            prop_assert!(transcript.utterances.is_sorted_by_key(|utterance| utterance.start_ms));
+            prop_assert!(transcript.utterances.iter().all(|utterance| utterance.start_ms <= utterance.end_ms));
         }
 
         #[test]
