@@ -38,16 +38,16 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
 /// `cargo xtask bench --readme` says so to the reader too.
 const COSTS: &str = "\
 adjust_credits       2   6  8
-cancel_booking       3   8 25
+cancel_booking       3  10 27
 clerk_webhook        2   3  4
-complete_booking     2   5  8
+complete_booking     3   7  8
 create_availability  2   4  8
-create_booking       2   8 31
+create_booking       2   9 31
 decide_verification  2   5 15
 delete_availability  2   4  6
 docs_page            0   0  0
-get_booking          2   2  0
-get_call             2   3  0
+get_booking          2   3  0
+get_call             2   5  0
 get_feedback         2   3  0
 get_interviewer      2   2  0
 get_me               1   1  0
@@ -56,8 +56,8 @@ get_user             2   4  0
 get_wallet           2   3  0
 give_consent         2   5 11
 health               0   0  0
-list_all_bookings    3   7  0
-list_appointments    2 1.5  0
+list_all_bookings    4   9  0
+list_appointments    3   4  0
 list_availability    2   2  0
 list_interviewers    2   2  0
 list_slots           2   4  0
@@ -66,7 +66,7 @@ list_verifications   3 2.5  0
 onboard              2   5  8
 openapi_document     0   0  0
 relay_outbox         1   0  2
-reschedule_booking   3   8 23
+reschedule_booking   3   9 23
 review_booking       3   5 18
 run_stream          5   5  2
 run_generation       6  10 26
@@ -98,11 +98,11 @@ async fn one_thing_is_one_read_after_the_caller_is_known() {
     let id = book(&world, "2026-11-21T10:00:00Z").await;
     meter.take();
     for (path, expected) in [
-        (format!("/api/bookings/{id}"), vec!["GetItem", "GetItem"]),
+        (format!("/api/bookings/{id}"), vec!["BatchGetItem", "BatchGetItem"]),
         (format!("/api/bookings/{id}/feedback"), vec!["GetItem", "BatchGetItem"]),
         ("/api/wallet".to_owned(), vec!["GetItem", "BatchGetItem"]),
         ("/api/wallet/transactions".to_owned(), vec!["GetItem", "Query"]),
-        ("/api/appointments".to_owned(), vec!["GetItem", "Query"]),
+        ("/api/appointments".to_owned(), vec!["GetItem", "Query", "BatchGetItem"]),
         ("/api/interviewers".to_owned(), vec!["GetItem", "Query"]),
         ("/api/interviewers/ivy".to_owned(), vec!["GetItem", "GetItem"]),
         ("/api/user/me".to_owned(), vec!["GetItem"]),

@@ -144,7 +144,7 @@ impl Stack {
     /// A candidate with so many credits.
     pub async fn candidate(&self, name: &str, credits: u64) -> String {
         let id = self.person(name).await;
-        self.call(&id, "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE" })).await.expect(200);
+        self.call(&id, "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true })).await.expect(200);
         if credits > 0 {
             let gift = json!({ "amount": credits, "reason": "for a test" });
             let path = format!("/api/admin/users/{id}/credits");

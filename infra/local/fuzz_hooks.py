@@ -117,7 +117,7 @@ def complete(case, name, interviewer, booking, choose):
         "cancel_booking": lambda: {"reason": "plans changed"},
         "adjust_credits": lambda: {"amount": choose.randint(1, 9), "reason": "for fuzzing"},
         "suggest_questions": lambda: {"interviewerId": interviewer, "count": choose.randint(1, 10)},
-        "onboard": lambda: {"role": "INTERVIEWEE"},
+        "onboard": lambda: {"role": "INTERVIEWEE", "adult": True},
         "submit_verification": lambda: {"notes": "Please verify me."},
     }.get(name)
     if body:

@@ -49,13 +49,13 @@ class Cast:
         self.about["tokens"][user] = session["token"]
 
     def candidate(self, name):
-        person = self.person(name, {"role": "INTERVIEWEE"})
+        person = self.person(name, {"role": "INTERVIEWEE", "adult": True})
         gift = {"amount": 500, "reason": "for fuzzing"}
         self.admin.ask("POST", f"/api/admin/users/{person.id}/credits", gift, key="fuzz-credits")
         return person
 
     def applicant(self, name):
-        person = self.person(name, {"role": "INTERVIEWER", **PROFILE})
+        person = self.person(name, {"role": "INTERVIEWER", "adult": True, **PROFILE})
         person.ask("POST", "/api/verification", {"notes": "Please verify me."})
         return person
 

@@ -118,7 +118,7 @@ def seed_interviewer(job, admin, about):
     person = Person(job, about["user"])
     me = person.me
     if me["role"] == "UNASSIGNED":
-        me = person.ask("POST", "/api/onboarding", {"role": "INTERVIEWER", **about["profile"]})
+        me = person.ask("POST", "/api/onboarding", {"role": "INTERVIEWER", "adult": True, **about["profile"]})
     if me["interviewer"]["verification"] in ("NONE", "REJECTED"):
         person.ask("POST", "/api/verification", {"notes": "Demo interviewer of the local stack."})
         me = person.ask("GET", "/api/user/me")
@@ -132,7 +132,7 @@ def seed_interviewer(job, admin, about):
 def seed_candidate(job, admin, user):
     person = Person(job, user)
     if person.me["role"] == "UNASSIGNED":
-        person.ask("POST", "/api/onboarding", {"role": "INTERVIEWEE"})
+        person.ask("POST", "/api/onboarding", {"role": "INTERVIEWEE", "adult": True})
     # The key makes the grant happen once; it is remembered longer than its record, as the transfer's id.
     grant = {"amount": CREDITS, "reason": "Demo credits of the local stack"}
     admin.ask("POST", f"/api/admin/users/{person.id}/credits", grant, key="demo-credits")

@@ -83,7 +83,7 @@ fn people() -> Vec<Case> {
         case("onboard", "a candidate who is given credits", |scene| {
             Box::pin(async {
                 scene.done("newcomer", "POST", "/api/user/sync", json!({ "name": "Nia" })).await;
-                ask("newcomer", "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE" }))
+                ask("newcomer", "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true }))
             })
         }),
         case("onboard", "an interviewer", |scene| {

@@ -264,7 +264,7 @@ fn body(route: &str, id: &str) -> Value {
         "clerk_webhook" => json!({ "type": "session.created", "data": {}, "object": "event" }),
         "stream_webhook" => json!({ "type": "custom", "created_at": "2026-11-20T12:00:00Z" }),
         "sync_user" => json!({ "email": "somebody@example.test" }),
-        "onboard" => json!({ "role": "INTERVIEWEE" }),
+        "onboard" => json!({ "role": "INTERVIEWEE", "adult": true }),
         "update_me" => json!({ "name": "Another Name" }),
         "submit_verification" => json!({ "notes": "Please." }),
         "create_availability" => testing::availability_all_day(60),

@@ -2,12 +2,13 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::availability::ZoneName;
 use domain::ids::TransactionId;
 use domain::ledger::{Transfer, TransferId};
 use domain::money::Asset;
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
-use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verification, check_timezone};
+use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verification};
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
@@ -22,8 +23,8 @@ use store::{Tx, keys, wallet};
 pub fn route() -> Route {
     Route::post("onboard", "/api/onboarding", Who::SignedIn, onboard)
         .about(
-            "Chooses your role, once. By choosing one you declare that you are at least 18 years old. The same role \
-             again changes nothing. Candidates may be given credits; interviewers describe themselves.",
+            "Chooses your role, once, and says that you are at least 18 years old. The same role again changes nothing. \
+             Candidates may be given credits; interviewers describe themselves.",
         )
         .body::<Onboard>()
         .answers::<UserView>(200)
@@ -31,12 +32,15 @@ pub fn route() -> Route {
         .refuses(&[(409, "already_onboarded")])
 }
 
-/// The role somebody chooses. Everything but the role is required of interviewers and refused of candidates.
+/// The role somebody chooses. What describes an interviewer is required of interviewers and refused of candidates.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Onboard {
     /// What you do here.
     role: ChosenRole,
+    /// That you are at least 18 years old; nobody else may take part.
+    #[schemars(with = "bool", extend("const" = true))]
+    adult: Option<bool>,
     /// Your position, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
     title: Option<String>,
@@ -55,7 +59,7 @@ pub struct Onboard {
     /// What you take, in credits per hour: 1 to 10000.
     #[schemars(range(min = 1, max = 10_000))]
     credit_rate: Option<u32>,
-    /// Your IANA time zone.
+    /// Your IANA time zone, such as Europe/Berlin; candidates may leave it out.
     timezone: Option<String>,
 }
 
@@ -80,25 +84,35 @@ impl Onboard {
             ("bio", self.bio.is_some()),
             ("categories", self.categories.is_some()),
             ("creditRate", self.credit_rate.is_some()),
-            ("timezone", self.timezone.is_some()),
         ];
         let mut checks = Checks::new();
+        checks.require(self.adult == Some(true), "adult", "must be true: nobody under 18 may take part");
         for (field, is_given) in given {
             match self.role {
                 ChosenRole::Interviewee => checks.require(!is_given, field, "is for interviewers"),
                 ChosenRole::Interviewer => checks.require(is_given, field, "is required of interviewers"),
             }
         }
+        let timezone = self.timezone.as_deref().map(str::parse::<ZoneName>).transpose();
+        match (self.role, &timezone) {
+            (_, Err(refused)) => checks.require(false, "timezone", refused.to_string()),
+            (ChosenRole::Interviewer, Ok(None)) => checks.require(false, "timezone", "is required of interviewers"),
+            _ => {}
+        }
         checks.finish()?;
-        match self.role {
-            ChosenRole::Interviewee => Ok(RoleChoice::Interviewee),
-            ChosenRole::Interviewer => self.interviewer(),
+        match (self.role, timezone.ok().flatten()) {
+            (ChosenRole::Interviewer, Some(timezone)) => {
+                let profile = self.profile();
+                profile.check()?;
+                Ok(RoleChoice::Interviewer { profile: Box::new(profile), timezone })
+            }
+            (_, timezone) => Ok(RoleChoice::Interviewee { timezone }),
         }
     }
 
-    fn interviewer(&self) -> Result<RoleChoice, ValidationError> {
+    fn profile(&self) -> InterviewerProfile {
         let trimmed = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
-        let profile = InterviewerProfile {
+        InterviewerProfile {
             title: trimmed(&self.title),
             company: trimmed(&self.company),
             years_exp: self.years_exp.unwrap_or_default(),
@@ -110,14 +124,6 @@ impl Onboard {
             verification_reason: None,
             rating_sum: 0,
             review_count: 0,
-        };
-        let timezone = trimmed(&self.timezone);
-        let refused = [profile.check().err(), check_timezone("timezone", &timezone).err()];
-        let fields: Vec<_> = refused.into_iter().flatten().flat_map(|e| e.0).collect();
-        if fields.is_empty() {
-            Ok(RoleChoice::Interviewer { profile: Box::new(profile), timezone })
-        } else {
-            Err(ValidationError(fields))
         }
     }
 }
@@ -133,7 +139,7 @@ async fn attempt(app: &App, write: &Write<Anybody, Onboard>) -> Result<Response,
     let choice = write.body.choice()?;
     let stored = begun.caller.user.clone();
     let before = stored.clone().unwrap_or_else(|| User::new(me.clone(), begun.now));
-    let Some(user) = before.onboard(choice)? else {
+    let Some(user) = before.onboard(choice, begun.now)? else {
         return begun.unchanged(app, &UserView::of(&before)).await;
     };
     let mut tx = Tx::new();
@@ -166,7 +172,7 @@ mod tests {
     const PATH: &str = "/api/onboarding";
 
     fn candidate() -> Value {
-        json!({ "role": "INTERVIEWEE" })
+        json!({ "role": "INTERVIEWEE", "adult": true })
     }
 
     async fn available(world: &World, user: &str) -> u64 {
@@ -184,6 +190,30 @@ mod tests {
         let user = become_candidate(&world, "user_b").await;
         assert_eq!(user["role"], "INTERVIEWEE");
         assert_eq!(available(&world, "user_b").await, 0);
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_part_who_does_not_say_that_they_are_an_adult() {
+        let world = world().await;
+        for adult in [json!({ "role": "INTERVIEWEE" }), json!({ "role": "INTERVIEWEE", "adult": false })] {
+            let answer = world.call("user_a", "POST", PATH, adult).await;
+            assert_eq!(refused_fields(&answer), ["adult"], "{}", answer.body);
+        }
+        assert_eq!(version(&world, "user_a").await, 0);
+        become_candidate(&world, "user_a").await;
+        assert_eq!(testing::stored(&world, "user_a").await.adult_since, Some(world.app.now()));
+    }
+
+    #[tokio::test]
+    async fn a_candidate_may_name_a_time_zone_in_any_case() {
+        let world = world().await;
+        let mut body = candidate();
+        body["timezone"] = json!(" asia/kolkata");
+        let user = world.call("user_a", "POST", PATH, body.clone()).await.expect(200);
+        assert_eq!(user["timezone"], "Asia/Kolkata");
+        body["timezone"] = json!("Mars/Base");
+        let answer = world.call("user_b", "POST", PATH, body).await;
+        assert_eq!(refused_fields(&answer), ["timezone"]);
     }
 
     #[tokio::test]
@@ -252,6 +282,10 @@ mod tests {
             ("creditRate", json!(99_999_999_999_i64)),
             ("timezone", json!("Mars/Base")),
             ("timezone", json!("+01:00")),
+            ("timezone", json!("Factory")),
+            ("adult", json!(false)),
+            ("adult", Value::Null),
+            ("adult", json!("true")),
             ("verification", json!("VERIFIED")),
             ("role", json!("ADMIN")),
         ] {
@@ -266,13 +300,13 @@ mod tests {
     #[tokio::test]
     async fn all_that_is_missing_or_does_not_belong_is_named_at_once() {
         let world = world().await;
-        let all = ["title", "company", "yearsExp", "bio", "categories", "creditRate", "timezone"];
+        let all = ["adult", "title", "company", "yearsExp", "bio", "categories", "creditRate", "timezone"];
         let answer = world.call("user_i", "POST", PATH, json!({ "role": "INTERVIEWER" })).await;
         assert_eq!(refused_fields(&answer), all);
         let mut body = interviewer_profile();
         body["role"] = json!("INTERVIEWEE");
         let answer = world.call("user_i", "POST", PATH, body).await;
-        assert_eq!(refused_fields(&answer), all);
+        assert_eq!(refused_fields(&answer), all[1..7]);
         let answer = world.call("user_i", "POST", PATH, json!({})).await;
         assert_eq!(refused_fields(&answer), ["role"]);
         world.call("user_i", "POST", PATH, Value::Null).await.refused(400, "malformed_request");

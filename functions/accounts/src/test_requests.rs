@@ -12,7 +12,7 @@ pub(crate) async fn world() -> World {
 
 /// `user` becomes a candidate.
 pub(crate) async fn become_candidate(world: &World, user: &str) -> Value {
-    world.call(user, "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE" })).await.expect(200)
+    world.call(user, "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true })).await.expect(200)
 }
 
 /// `user` becomes an interviewer.

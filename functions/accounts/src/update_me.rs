@@ -2,9 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::availability::ZoneName;
 use domain::problem::{FieldError, ValidationError};
 use domain::rate::RateRule;
-use domain::user::{Category, Identity, InterviewerProfile, User, check_timezone};
+use domain::user::{Category, Identity, InterviewerProfile, User};
 use http::StatusCode;
 use kit::callers::Onboarded;
 use kit::extract::RequestBody;
@@ -32,7 +33,7 @@ pub struct UpdateMe {
     /// What to call you, at most 100 characters.
     #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
-    /// Your IANA time zone.
+    /// Your IANA time zone, such as Europe/Berlin.
     timezone: Option<String>,
     /// Your position, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
@@ -70,8 +71,8 @@ impl UpdateMe {
             keep(Identity { name: after.name.clone(), ..Identity::default() }.check());
         }
         if let Some(timezone) = &self.timezone {
-            timezone.trim().clone_into(&mut after.timezone);
-            keep(check_timezone("timezone", &after.timezone));
+            let named = timezone.parse::<ZoneName>().map(|zone| after.timezone = zone.to_string());
+            keep(named.map_err(|refused| ValidationError::field("timezone", refused.to_string())));
         }
         let named = self.profile_members();
         match &mut after.interviewer {
@@ -147,7 +148,7 @@ mod tests {
     async fn a_candidate_changes_name_and_time_zone() {
         let world = world().await;
         become_candidate(&world, "user_a").await;
-        let body = json!({ "name": " Ada ", "timezone": "Europe/Berlin" });
+        let body = json!({ "name": " Ada ", "timezone": " europe/berlin" });
         let user = world.call("user_a", "PATCH", PATH, body).await.expect(200);
         assert_eq!((&user["name"], &user["timezone"]), (&json!("Ada"), &json!("Europe/Berlin")));
         assert_eq!(world.call("user_a", "GET", PATH, Value::Null).await.expect(200), user);

@@ -19,14 +19,14 @@ use store::{keys, wallet};
 pub fn route() -> Route {
     Route::get("get_user", "/api/admin/users/{userId}", Who::Admin, get_user)
         .about("Shows a person and their balances. Of a deleted account only the balances are left.")
-        .answers::<PersonView>(200)
+        .answers::<AccountView>(200)
 }
 
 /// A person and what they have.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(rename = "Person")]
-pub struct PersonView {
+#[schemars(rename = "Account")]
+pub struct AccountView {
     /// The person.
     #[serde(flatten)]
     user: UserView,
@@ -34,13 +34,13 @@ pub struct PersonView {
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
     /// The balances of each asset.
-    assets: PersonAssets,
+    assets: AccountAssets,
 }
 
 /// The balances of each asset.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct PersonAssets {
+struct AccountAssets {
     /// In credits.
     credit: BalancesView,
     /// In minutes of the live coach.
@@ -52,11 +52,11 @@ async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) 
     let wanted = [keys::profile(&id), keys::wallet(&id, credit), keys::wallet(&id, minutes)];
     let items = app.table.batch_get(&wanted).await?;
     let user = effective(items.get(&wanted[0])?, &app.config).ok_or_else(|| not_found("user"))?;
-    let assets = PersonAssets {
+    let assets = AccountAssets {
         credit: BalancesView::of(&wallet::wallet(&items, &id, credit)?, user.role),
         copilot_minute: BalancesView::of(&wallet::wallet(&items, &id, minutes)?, user.role),
     };
-    answer(StatusCode::OK, &PersonView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
+    answer(StatusCode::OK, &AccountView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
 }
 
 #[cfg(test)]

@@ -19,13 +19,13 @@ pub fn route() -> Route {
 
 async fn list_all_bookings(
     State(app): State<App>,
-    _: As<Admin>,
+    As(Admin(me)): As<Admin>,
     Query(asked): Query<page::Asked>,
 ) -> Result<Response, Error> {
     let (limit, now) = (page::limit(asked.limit)?, app.now());
     let from = asked.cursor.as_deref().map_or_else(|| Ok(MonthPlace::newest(now)), MonthPlace::parse)?;
     let (bookings, next_cursor) = booking::all(&app.table, from, limit).await?;
-    let items = bookings.iter().map(|booking| BookingView::of(booking, now)).collect();
+    let items = BookingView::all(&app.table, &bookings, &me, now).await?;
     answer(StatusCode::OK, &List { items, next_cursor })
 }
 

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Tx, booking, keys, settlement};
 
-use crate::party::own;
+use crate::party::{own, show};
 
 /// The route.
 pub fn route() -> Route {
@@ -82,11 +82,17 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
 
     let (now, mut tx) = (begun.now, Tx::new());
     let (after, release) = match before.cancel(party, reason, code, &attendance, now)? {
-        Applied::Already => return begun.unchanged(app, &BookingView::of(&before, now)).await,
+        Applied::Already => {
+            let view = show(app, &begun.items, &before, party, now).await?;
+            return begun.unchanged(app, &view).await;
+        }
         Applied::Now(changed) => changed,
     };
-    let items = app.table.batch_get(&settlement::cancellation_keys(&before)?).await?;
+    let mut wanted = settlement::cancellation_keys(&before)?;
+    wanted.extend(BookingView::keys(&before, Some(party), now));
+    let items = app.table.batch_get(&wanted).await?;
     let new_id = || TransactionId::new(app.ids.unique(now));
     settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
-    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+    let view = BookingView::of(&after, Some(party), &[&begun.items, &items], now)?;
+    begun.commit(app, tx, StatusCode::OK, &view).await
 }

@@ -14,7 +14,7 @@ use kit::views::BookingView;
 use kit::{App, Path, Route, Who, Write};
 use store::{Tx, booking, keys, settlement};
 
-use crate::party::own;
+use crate::party::{own, show};
 
 /// The route.
 pub fn route() -> Route {
@@ -49,18 +49,23 @@ async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -
     }
 
     let (now, mut tx) = (begun.now, Tx::new());
-    let after = match before.complete(&attendance, now)? {
-        Applied::Already => return begun.unchanged(app, &BookingView::of(&before, now)).await,
+    let view = match before.complete(&attendance, now)? {
+        Applied::Already => {
+            let view = show(app, &begun.items, &before, party, now).await?;
+            return begun.unchanged(app, &view).await;
+        }
         Applied::Now(Completion::Remembered(after)) => {
             booking::replace(&mut tx, &before, &after)?;
-            after
+            show(app, &begun.items, &after, party, now).await?
         }
         Applied::Now(Completion::Captured(after, capture)) => {
-            let items = app.table.batch_get(&settlement::capture_keys(&before)).await?;
+            let mut wanted = settlement::capture_keys(&before);
+            wanted.extend(BookingView::keys(&before, Some(party), now));
+            let items = app.table.batch_get(&wanted).await?;
             let new_id = || TransactionId::new(app.ids.unique(now));
             settlement::write_capture(&mut tx, &items, &before, &after, &capture, new_id)?;
-            after
+            BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
         }
     };
-    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+    begun.commit(app, tx, StatusCode::OK, &view).await
 }

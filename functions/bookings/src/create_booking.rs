@@ -2,12 +2,12 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Booking, BookingError};
+use domain::booking::{Booking, BookingError, Party};
 use domain::ids::{BookingId, TransactionId, UserId};
+use domain::instant::Instant;
 use domain::money::Asset;
 use domain::rate::RateRule;
 use http::StatusCode;
-use jiff::Timestamp;
 use kit::callers::Interviewee;
 use kit::error::Error;
 use kit::extract::RequestBody;
@@ -48,9 +48,9 @@ struct CreateBooking {
     /// With whom.
     interviewer_id: UserId,
     /// When it begins: the start of one of the interviewer's slots.
-    start_time: Timestamp,
+    start_time: Instant,
     /// When it ends; where given, it must be the slot's end.
-    end_time: Option<Timestamp>,
+    end_time: Option<Instant>,
     /// The price you were shown; where given, another price is refused.
     price_credits: Option<u64>,
 }
@@ -82,13 +82,15 @@ async fn create_booking(State(app): State<App>, write: Write<Interviewee, Create
 
 async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result<Response, Error> {
     let (candidate, wanted) = (write.user_id(), &write.body);
-    let mut read = read_keys(candidate, &wanted.interviewer_id, wanted.start_time);
+    let start_time = wanted.start_time.0;
+    let mut read = read_keys(candidate, &wanted.interviewer_id, start_time);
     read.push(keys::wallet(candidate, Asset::Credit));
+    read.push(keys::profile(&wanted.interviewer_id));
     let begun = write.begin(app, RateRule::Bookings, &read).await?;
     let (now, items) = (begun.now, &begun.items);
 
-    let offer = Offer::find(items, &wanted.interviewer_id, wanted.start_time, now)?;
-    if wanted.end_time.is_some_and(|end| end != offer.end_time) {
+    let offer = Offer::find(items, &wanted.interviewer_id, start_time, now)?;
+    if wanted.end_time.is_some_and(|end| end.0 != offer.end_time) {
         return Err(BookingError::SlotUnavailable.into());
     }
     if wanted.price_credits.is_some_and(|shown| shown != offer.price_credits) {
@@ -98,7 +100,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     let mut days = Days::read(items, parties, &offer, &[])?;
     days.claim(&offer)?;
     let id = BookingId::new(app.ids.unique(now));
-    let times = (wanted.start_time, offer.end_time);
+    let times = (start_time, offer.end_time);
     let (booked, hold) = Booking::schedule(id, candidate, &wanted.interviewer_id, times, offer.price_credits, now);
 
     let mut tx = Tx::new();
@@ -113,6 +115,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     outbox::write(&mut tx, &Effect::CreateCall { booking_id: id }, now)?;
 
     let remaining = RemainingView { available: purse.available, held: purse.held };
-    let view = BookedView { booking: BookingView::of(&booked, now), wallet: remaining };
+    let booking = BookingView::of(&booked, Some(Party::Interviewee), &[items], now)?;
+    let view = BookedView { booking, wallet: remaining };
     begun.commit(app, tx, StatusCode::CREATED, &view).await
 }

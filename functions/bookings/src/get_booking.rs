@@ -1,13 +1,14 @@
 //! `GET /api/bookings/{bookingId}`.
 
 use axum::extract::State;
+use domain::booking::Booking;
 use domain::ids::BookingId;
 use domain::user::Role;
-use kit::callers::Onboarded;
+use kit::callers::{Asking, Onboarded};
 use kit::error::{Error, not_found};
 use kit::views::BookingView;
-use kit::{App, As, Json, Path, Route, Who};
-use store::booking;
+use kit::{App, Json, Path, Route, Who};
+use store::{Key, keys};
 
 /// The route.
 pub fn route() -> Route {
@@ -18,12 +19,19 @@ pub fn route() -> Route {
 
 async fn get_booking(
     State(app): State<App>,
-    As(Onboarded(caller)): As<Onboarded>,
-    Path(id): Path<BookingId>,
+    asking: Asking<Onboarded>,
+    id: Result<Path<BookingId>, Error>,
 ) -> Result<Json<BookingView>, Error> {
-    let booking = booking::get(&app.table, id).await?.ok_or_else(|| not_found("booking"))?;
-    if booking.party(&caller.user_id).is_none() && caller.role != Role::Admin {
+    let wanted: Vec<Key> = id.iter().map(|Path(id)| keys::booking(*id)).collect();
+    let (Onboarded(caller), items) = asking.read(&app, &wanted).await?;
+    // Who asks is looked at first, and an id that cannot be one after that.
+    let Path(id) = id?;
+    let booking: Booking = items.get(&keys::booking(id))?.ok_or_else(|| not_found("booking"))?;
+    let party = booking.party(&caller.user_id);
+    if party.is_none() && caller.role != Role::Admin {
         return Err(not_found("booking"));
     }
-    Ok(Json(BookingView::of(&booking, app.now())))
+    let now = app.now();
+    let more = app.table.batch_get(&BookingView::keys(&booking, party, now)).await?;
+    Ok(Json(BookingView::of(&booking, party, &[&items, &more], now)?))
 }

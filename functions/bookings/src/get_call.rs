@@ -5,19 +5,19 @@ use domain::booking::{Booking, BookingError, Party};
 use domain::ids::{BookingId, UserId};
 use domain::user::{User, UserError};
 use jiff::{SignedDuration, Timestamp};
-use kit::callers::Onboarded;
+use kit::callers::{Asking, Onboarded};
 use kit::clients::Stream;
 use kit::error::Error;
 use kit::secrets::Provider;
 use kit::views::BookingView;
-use kit::{App, As, Json, Path, Route, SignedIn, Who};
+use kit::{App, Json, Path, Route, Who};
 use providers::stream::{CALL_TYPE, CallRequest, CallRole, StreamError, StreamUser, token};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::booking::Call;
-use store::keys;
+use store::{Key, keys};
 
-use crate::party::own;
+use crate::party::{own, show};
 
 /// Stream refuses tokens from the future, and clocks differ.
 const ISSUED_BEFORE: SignedDuration = SignedDuration::from_secs(10);
@@ -67,19 +67,21 @@ struct DoorConsent {
 
 async fn get_call(
     State(app): State<App>,
-    SignedIn(session): SignedIn,
-    As(Onboarded(caller)): As<Onboarded>,
-    Path(id): Path<BookingId>,
+    asking: Asking<Onboarded>,
+    id: Result<Path<BookingId>, Error>,
 ) -> Result<Json<CallView>, Error> {
+    let wanted: Vec<Key> = id.iter().flat_map(|Path(id)| [keys::booking(*id), keys::call(*id)]).collect();
+    let (Onboarded(caller), items) = asking.read(&app, &wanted).await?;
+    let Path(id) = id?;
     // Joining in somebody's name is more than reading.
-    if session.impersonator.is_some() {
+    if asking.session().impersonator.is_some() {
         return Err(UserError::Impersonated.into());
     }
-    let items = app.table.batch_get(&[keys::booking(id), keys::call(id)]).await?;
     let (booking, party) = own(&items, id, &caller.user_id)?;
     let now = app.now();
     booking.check_door(now)?;
     let call: Call = items.get(&keys::call(id))?.unwrap_or_default();
+    let view = show(&app, &items, &booking, party, now).await?;
 
     let mut stream = app.stream().await?.while_somebody_waits();
     if !call.created {
@@ -106,7 +108,7 @@ async fn get_call(
         user_id: caller.user_id,
         expires_at,
         consent,
-        booking: BookingView::of(&booking, now),
+        booking: view,
     }))
 }
 

@@ -10,9 +10,10 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
+use kit::views::ConsentView;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::booking::Call;
 use store::outbox::{self, Effect};
 use store::{Tx, booking, keys};
@@ -44,18 +45,6 @@ struct GiveConsent {
 }
 
 impl RequestBody for GiveConsent {}
-
-/// Where consent stands.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "Consent")]
-struct ConsentView {
-    /// Your latest word.
-    mine: Option<bool>,
-    /// Whether both parties have said yes.
-    both: bool,
-    /// Whether the call is being recorded now.
-    recording: bool,
-}
 
 async fn give_consent(
     State(app): State<App>,

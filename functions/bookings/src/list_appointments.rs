@@ -8,12 +8,12 @@ use kit::views::BookingView;
 use kit::{App, As, Json, List, Query, Route, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::booking;
+use store::appointments;
 
 /// The route.
 pub fn route() -> Route {
     Route::get("list_appointments", "/api/appointments", Who::Participant, list_appointments)
-        .about("Lists your bookings: those that have not ended, soonest first, or those that have, latest first.")
+        .about("Lists your bookings by their start: those that are still to be held, soonest first, or the others, latest first.")
         .query::<Appointments>()
         .answers::<List<BookingView>>(200)
 }
@@ -22,10 +22,10 @@ pub fn route() -> Route {
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Scope {
-    /// Those that have not ended.
+    /// Those that are scheduled and have not ended.
     #[default]
     Upcoming,
-    /// Those that have ended.
+    /// Those that have ended or were cancelled.
     Past,
 }
 
@@ -49,13 +49,13 @@ async fn list_appointments(
 ) -> Result<Json<List<BookingView>>, Error> {
     let now = app.now();
     let scope = match asked.scope {
-        Scope::Upcoming => booking::Scope::Upcoming,
-        Scope::Past => booking::Scope::Past,
+        Scope::Upcoming => appointments::Scope::Upcoming,
+        Scope::Past => appointments::Scope::Past,
     };
-    let after = asked.cursor.as_deref().map(booking::place).transpose()?;
+    let after = asked.cursor.as_deref().map(appointments::place).transpose()?;
     let limit = limit(asked.limit)?;
     let (bookings, next_cursor) =
-        booking::of_person(&app.table, &caller.user.user_id, caller.side, scope, now, limit, after).await?;
-    let items = bookings.iter().map(|b| BookingView::of(b, now)).collect();
+        appointments::of_person(&app.table, &caller.user.user_id, caller.side, scope, now, limit, after).await?;
+    let items = BookingView::all(&app.table, &bookings, &caller.user, now).await?;
     Ok(Json(List { items, next_cursor }))
 }

@@ -2,7 +2,10 @@
 
 use domain::booking::{Booking, Party};
 use domain::ids::{BookingId, UserId};
+use jiff::Timestamp;
+use kit::App;
 use kit::error::{Error, not_found};
+use kit::views::BookingView;
 use store::{Items, keys};
 
 /// The booking that was read with `items`, and which of its parties `user` is.
@@ -10,4 +13,16 @@ pub fn own(items: &Items, id: BookingId, user: &UserId) -> Result<(Booking, Part
     let booking: Booking = items.get(&keys::booking(id))?.ok_or_else(|| not_found("booking"))?;
     let party = booking.party(user).ok_or_else(|| not_found("booking"))?;
     Ok((booking, party))
+}
+
+/// How a booking is shown to one of its parties, who was read with `items`; everything else is read for that.
+pub async fn show(
+    app: &App,
+    items: &Items,
+    booking: &Booking,
+    party: Party,
+    now: Timestamp,
+) -> Result<BookingView, Error> {
+    let more = app.table.batch_get(&BookingView::keys(booking, Some(party), now)).await?;
+    Ok(BookingView::of(booking, Some(party), &[items, &more], now)?)
 }

@@ -5,6 +5,7 @@ use axum::response::Response;
 use domain::booking::{Booking, Party};
 use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
+use domain::instant::Instant;
 use domain::rate::RateRule;
 use domain::user::UserError;
 use http::StatusCode;
@@ -20,7 +21,7 @@ use store::outbox::{self, Effect};
 use store::{Key, Tx, booking, keys};
 
 use crate::offer::{Days, Offer, read_keys};
-use crate::party::own;
+use crate::party::{own, show};
 
 /// The route.
 pub fn route() -> Route {
@@ -45,7 +46,7 @@ pub fn route() -> Route {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RescheduleBooking {
     /// The start of one of the interviewer's slots.
-    start_time: Timestamp,
+    start_time: Instant,
 }
 
 impl RequestBody for RescheduleBooking {}
@@ -64,13 +65,16 @@ async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: B
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());
     }
-    let (now, start) = (begun.now, write.body.start_time);
+    let (now, start) = (begun.now, write.body.start_time.0);
     if start == before.start_time && before.is_scheduled() {
-        return begun.unchanged(app, &BookingView::of(&before, now)).await;
+        let view = show(app, &begun.items, &before, party, now).await?;
+        return begun.unchanged(app, &view).await;
     }
     before.check_reschedulable(now)?;
     let left = quarter_hours(before.start_time, before.end_time).map_err(|e| Fault(e.to_string()))?;
-    let items = app.table.batch_get(&wanted(&before, start, &left)).await?;
+    let mut wanted = wanted(&before, start, &left);
+    wanted.extend(BookingView::keys(&before, Some(party), now));
+    let items = app.table.batch_get(&wanted).await?;
 
     let offer = Offer::find(&items, &before.interviewer_id, start, now)?;
     let after = before.reschedule((start, offer.end_time), now)?;
@@ -85,7 +89,8 @@ async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: B
     offer.check(&mut tx);
     let cause = format!("move-{}", after.reschedules);
     outbox::write(&mut tx, &Effect::MoveCall { booking_id: id, cause }, now)?;
-    begun.commit(app, tx, StatusCode::OK, &BookingView::of(&after, now)).await
+    let view = BookingView::of(&after, Some(party), &[&begun.items, &items], now)?;
+    begun.commit(app, tx, StatusCode::OK, &view).await
 }
 
 fn wanted(

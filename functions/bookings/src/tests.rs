@@ -13,6 +13,7 @@ mod concurrency;
 mod create;
 mod life;
 mod moving;
+mod shown;
 
 /// Ten in the morning of the day after the tests' noon.
 const TOMORROW: &str = "2026-11-21T10:00:00Z";

@@ -320,6 +320,11 @@ impl Booking {
         matches!(self.state, State::Cancelled { .. })
     }
 
+    /// Whether it is one of the coming sessions of its parties: still scheduled, and not ended.
+    pub fn is_upcoming(&self, now: Timestamp) -> bool {
+        self.is_scheduled() && self.end_time > now
+    }
+
     /// From when to when the call lets people in.
     pub fn door(&self) -> (Timestamp, Timestamp) {
         (self.start_time - DOOR_OPENS_BEFORE, self.end_time + DOOR_CLOSES_AFTER)
@@ -500,6 +505,11 @@ impl Booking {
                 SettlementReason::NotConfirmed,
             ),
         }
+    }
+
+    /// How often it may still be moved; 0 where it may not be moved at `now`.
+    pub fn reschedules_left(&self, now: Timestamp) -> u32 {
+        self.check_reschedulable(now).map_or(0, |()| RESCHEDULES_AT_MOST.saturating_sub(self.reschedules))
     }
 
     /// Refuses unless it may be moved at `now`.

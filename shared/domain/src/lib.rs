@@ -7,6 +7,7 @@ pub mod consent;
 pub mod evidence;
 pub mod feedback;
 pub mod ids;
+pub mod instant;
 pub mod ledger;
 pub mod money;
 pub mod patience;

@@ -16,6 +16,7 @@ pub mod serve;
 pub mod telemetry;
 pub mod views;
 pub mod webhook;
+mod wording;
 pub mod worker;
 pub mod write;
 

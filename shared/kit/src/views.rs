@@ -1,6 +1,6 @@
 //! How people, bookings and balances are shown, where several areas show them.
 
-use domain::booking::{Booking, CancelCode, CancelledBy, State};
+use domain::booking::{Booking, CancelCode, CancelledBy, Party, State};
 use domain::ids::{BookingId, UserId};
 use domain::ledger::Wallet;
 use domain::settlement::Settlement;
@@ -8,6 +8,9 @@ use domain::user::{Category, NotListed, Role, User, Verification};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use store::booking::Call;
+use store::{Items, Key, StoreError, Table, keys};
 
 /// A person, as they and admins see them.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -102,6 +105,48 @@ pub enum BookingStatus {
     Cancelled,
 }
 
+/// A party of a booking, as they are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Person")]
+pub struct PersonView {
+    /// Their id.
+    pub user_id: UserId,
+    /// What to call them; `Deleted account` where it was deleted.
+    pub name: Option<String>,
+    /// Their picture.
+    pub image_url: Option<String>,
+    /// Their position, of an interviewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+}
+
+impl PersonView {
+    /// What a person without an account is called.
+    const DELETED: &str = "Deleted account";
+
+    /// How the person `id` is shown; `user` is what is stored of them.
+    pub fn of(id: &UserId, user: Option<User>) -> Self {
+        let Some(user) = user.filter(|user| user.deleted_at.is_none()) else {
+            return Self { user_id: id.clone(), name: Some(Self::DELETED.to_owned()), image_url: None, title: None };
+        };
+        let title = user.interviewer.map(|profile| profile.title);
+        Self { user_id: user.user_id, name: user.name, image_url: user.image_url, title }
+    }
+}
+
+/// Where consent to recording stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Consent")]
+pub struct ConsentView {
+    /// Your latest word; null before it, and to an admin, who has none.
+    pub mine: Option<bool>,
+    /// Whether both parties have said yes.
+    pub both: bool,
+    /// Whether the call is being recorded now.
+    pub recording: bool,
+}
+
 /// A booking, as its parties and admins see it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -113,6 +158,10 @@ pub struct BookingView {
     pub interviewee_id: UserId,
     /// The interviewer.
     pub interviewer_id: UserId,
+    /// The candidate, as they are now.
+    pub interviewee: PersonView,
+    /// The interviewer, as they are now.
+    pub interviewer: PersonView,
     /// When it begins.
     pub start_time: Timestamp,
     /// When it ends.
@@ -127,6 +176,15 @@ pub struct BookingView {
     pub has_recording: bool,
     /// Whether the feedback can be read.
     pub has_feedback: bool,
+    /// Where consent to recording stands.
+    pub consent: ConsentView,
+    /// How often the candidate may still move it: 0 as well where it is too late for that.
+    pub reschedules_left: u32,
+    /// Whether the candidate has reviewed it.
+    pub reviewed: bool,
+    /// While it is scheduled: when attendance is looked at next, to settle it. It takes longer where attendance cannot tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settles_at: Option<Timestamp>,
     /// Who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<CancelledBy>,
@@ -150,12 +208,38 @@ pub struct BookingView {
 }
 
 impl BookingView {
-    /// How `booking` is shown at `now`.
-    pub fn of(booking: &Booking, now: Timestamp) -> Self {
+    /// What must be read before a booking can be shown to one of its parties, who is read already, or else to an admin.
+    pub fn keys(booking: &Booking, viewer: Option<Party>, now: Timestamp) -> Vec<Key> {
+        let mut wanted = Vec::with_capacity(3);
+        if viewer != Some(Party::Interviewee) {
+            wanted.push(keys::profile(&booking.interviewee_id));
+        }
+        if viewer != Some(Party::Interviewer) {
+            wanted.push(keys::profile(&booking.interviewer_id));
+        }
+        // Nobody is in a call whose door is shut, so nothing can be recorded there.
+        if booking.check_door(now).is_ok() {
+            wanted.push(keys::call(booking.booking_id));
+        }
+        wanted
+    }
+
+    /// How `booking` is shown at `now` to one of its parties, or else to an admin. What [`BookingView::keys`] names, and who
+    /// looks at it, is in one of these.
+    pub fn of(booking: &Booking, viewer: Option<Party>, read: &[&Items], now: Timestamp) -> Result<Self, StoreError> {
+        let person = |id: &UserId| Ok::<_, StoreError>(PersonView::of(id, find(read, &keys::profile(id))?));
+        let call: Call = find(read, &keys::call(booking.booking_id))?.unwrap_or_default();
+        let consent = ConsentView {
+            mine: viewer.and_then(|party| booking.consents.of(party)).map(|word| word.record),
+            both: booking.consents.both(),
+            recording: call.recording && booking.check_door(now).is_ok(),
+        };
         let mut view = Self {
             booking_id: booking.booking_id,
             interviewee_id: booking.interviewee_id.clone(),
             interviewer_id: booking.interviewer_id.clone(),
+            interviewee: person(&booking.interviewee_id)?,
+            interviewer: person(&booking.interviewer_id)?,
             start_time: booking.start_time,
             end_time: booking.end_time,
             status: BookingStatus::Scheduled,
@@ -163,6 +247,10 @@ impl BookingView {
             stream_call_id: booking.booking_id,
             has_recording: booking.has_recording,
             has_feedback: booking.has_feedback(now),
+            consent,
+            reschedules_left: booking.reschedules_left(now),
+            reviewed: booking.reviewed,
+            settles_at: booking.due_at.filter(|_| booking.is_scheduled()),
             cancelled_by: None,
             cancel_reason: None,
             cancel_code: None,
@@ -186,8 +274,26 @@ impl BookingView {
                 view.settlement = Some(settlement.clone());
             }
         }
-        view
+        Ok(view)
     }
+
+    /// How bookings are shown at `now` to somebody who is a party of each of them or of none: everything that is needed is
+    /// read at once.
+    pub async fn all(
+        table: &Table,
+        bookings: &[Booking],
+        viewer: &User,
+        now: Timestamp,
+    ) -> Result<Vec<Self>, StoreError> {
+        let party = |booking: &Booking| booking.party(&viewer.user_id);
+        let wanted: Vec<Key> = bookings.iter().flat_map(|b| Self::keys(b, None, now)).collect();
+        let items = table.batch_get(&wanted).await?;
+        bookings.iter().map(|b| Self::of(b, party(b), &[&items], now)).collect()
+    }
+}
+
+fn find<T: DeserializeOwned>(read: &[&Items], key: &Key) -> Result<Option<T>, StoreError> {
+    read.iter().find_map(|items| items.get(key).transpose()).transpose()
 }
 
 /// The balances of one wallet.

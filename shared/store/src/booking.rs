@@ -1,6 +1,5 @@
 //! Bookings and what belongs to them: call, attendance, feedback, review.
 
-use domain::availability::LONGEST_SESSION;
 use domain::booking::{Booking, Party};
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, UserId};
@@ -23,9 +22,18 @@ pub fn get(table: &Table, id: BookingId) -> BoxFuture<'_, Result<Option<Booking>
 fn item(booking: &Booking) -> Result<Item, StoreError> {
     let by_start = keys::by_start(booking.start_time, booking.booking_id);
     let item = Item::new(keys::booking(booking.booking_id), "Booking", booking)?;
-    Ok(item
-        .index1(keys::candidate_bookings(&booking.interviewee_id), by_start.clone())
-        .index2(keys::interviewer_bookings(&booking.interviewer_id), by_start))
+    let [candidate, interviewer] = [Party::Interviewee, Party::Interviewer].map(|side| side_of(side, booking));
+    Ok(item.index1(candidate, by_start.clone()).index2(interviewer, by_start))
+}
+
+/// The index partition of one side in which a booking is found.
+fn side_of(side: Party, booking: &Booking) -> String {
+    match (side, booking.is_cancelled()) {
+        (Party::Interviewee, false) => keys::candidate_bookings(&booking.interviewee_id),
+        (Party::Interviewee, true) => keys::candidate_cancelled(&booking.interviewee_id),
+        (Party::Interviewer, false) => keys::interviewer_bookings(&booking.interviewer_id),
+        (Party::Interviewer, true) => keys::interviewer_cancelled(&booking.interviewer_id),
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,71 +69,6 @@ pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), Sto
         }
     }
     Ok(())
-}
-
-/// Which of a person's bookings are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Those that have not ended, soonest first.
-    Upcoming,
-    /// Those that have ended, latest first.
-    Past,
-}
-
-/// One page of a person's bookings by start, and the cursor of the next.
-pub async fn of_person(
-    table: &Table,
-    person: &UserId,
-    side: Party,
-    scope: Scope,
-    now: Timestamp,
-    limit: usize,
-    after: Option<BookingPlace>,
-) -> Result<(Vec<Booking>, Option<String>), StoreError> {
-    let (index, partition) = match side {
-        Party::Interviewee => ("gsi1", keys::candidate_bookings(person)),
-        Party::Interviewer => ("gsi2", keys::interviewer_bookings(person)),
-    };
-    let query = Query::index(index, partition).limit(limit);
-    // The index knows starts. What began within the longest session may have ended or not: that is looked at one by one.
-    let doubtful_from = format!("{:.0}", now - LONGEST_SESSION);
-    let (first, last) = match scope {
-        Scope::Upcoming => (doubtful_from, "9~".to_owned()),
-        Scope::Past => ("0".to_owned(), format!("{now:.0}~")),
-    };
-    // DynamoDB refuses to go on from outside of what is asked for. A place can come to lie there, because time moves on
-    // between two pages, and then everything asked for comes after it.
-    let after = after.filter(|place| first <= place.sort && place.sort <= last);
-    let query = query.between(first, last);
-    let query = if scope == Scope::Past { query.newest_first() } else { query };
-    let query = match &after {
-        Some(place) => query.after(&place.key, Some(&place.sort)),
-        None => query,
-    };
-    let page: Page<Booking> = table.query(query).await?;
-    let next = page.next.and_then(|position| position.index_sort);
-    let wanted = |b: &Booking| (b.end_time > now) == (scope == Scope::Upcoming);
-    Ok((page.items.into_iter().filter(wanted).collect(), next.map(|sort| cursor::encode(&sort))))
-}
-
-/// A place in a list of bookings by start.
-#[derive(Debug, Clone)]
-pub struct BookingPlace {
-    key: Key,
-    sort: String,
-}
-
-/// The place that a cursor of [`of_person`] stands for.
-pub fn place(text: &str) -> Result<BookingPlace, ValidationError> {
-    let sort = cursor::decode(text)?;
-    let (start, id) = sort.split_once('#').ok_or_else(cursor::invalid)?;
-    let start: Timestamp = start.parse().map_err(|_| cursor::invalid())?;
-    let id: BookingId = id.parse().map_err(|_| cursor::invalid())?;
-    // Places are compared as text, so only our own spelling of one counts; years before 0 have none.
-    if sort != keys::by_start(start, id) || !sort.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(cursor::invalid());
-    }
-    Ok(BookingPlace { key: keys::booking(id), sort })
 }
 
 /// All bookings of a person that begin after `now` and are still scheduled: what a deleted account leaves behind.

@@ -12,6 +12,7 @@
 //! | what is taken of a person's UTC day | `CAL#{id}` | `DAY#{yyyy-mm-dd}` | |
 //! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | |
 //! | a booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE#{id}` and gsi2 `INTERVIEWER#{id}`, both by start |
+//! | a cancelled booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE_CANCELLED#{id}` and gsi2 `INTERVIEWER_CANCELLED#{id}`, both by start |
 //! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
 //! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
@@ -150,13 +151,21 @@ pub fn recording(booking: BookingId, digest: &str) -> Key {
 pub fn transcript(booking: BookingId, digest: &str) -> Key {
     key(booking_partition(booking), format!("{TRANSCRIPT_PREFIX}{digest}"))
 }
-/// The index partition of a candidate's bookings.
+/// The index partition of a candidate's bookings, but for those that were cancelled.
 pub fn candidate_bookings(user: &UserId) -> String {
     format!("CANDIDATE#{user}")
 }
-/// The index partition of an interviewer's bookings.
+/// The index partition of an interviewer's bookings, but for those that were cancelled.
 pub fn interviewer_bookings(user: &UserId) -> String {
     format!("INTERVIEWER#{user}")
+}
+/// The index partition of a candidate's cancelled bookings.
+pub fn candidate_cancelled(user: &UserId) -> String {
+    format!("CANDIDATE_CANCELLED#{user}")
+}
+/// The index partition of an interviewer's cancelled bookings.
+pub fn interviewer_cancelled(user: &UserId) -> String {
+    format!("INTERVIEWER_CANCELLED#{user}")
 }
 /// The index sort key of a booking: by start, then id.
 pub fn by_start(start: Timestamp, booking: BookingId) -> String {

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod appointments;
 pub mod availability;
 pub mod booking;
 pub mod calendar;

@@ -13,7 +13,7 @@ pub fn interviewer_profile() -> Value {
     json!({
         "role": "INTERVIEWER", "title": "Staff Engineer", "company": "Acme", "yearsExp": 12,
         "bio": "Backend and distributed systems.", "categories": ["backend", "system-design"],
-        "creditRate": 20, "timezone": "UTC",
+        "creditRate": 20, "timezone": "UTC", "adult": true,
     })
 }
 

@@ -51,6 +51,24 @@ async fn what_cannot_be_booked_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
+async fn an_instant_is_read_as_rfc_3339_has_it_and_nothing_looser() {
+    let world = world().await;
+    for loose in ["2026-11-21 10:00:00Z", "2026-11-21T10:00:00Z[Europe/Berlin]", "Sat, 21 Nov 2026 10:00:00 GMT"] {
+        let answer = book(&world, "cara", loose).await;
+        answer.refused(422, "validation_failed");
+        let message = "must be an instant in RFC 3339 such as 2026-12-08T09:00:00Z";
+        assert_eq!(answer.body["errors"], json!([{ "field": "startTime", "message": message }]), "{loose}");
+    }
+    let id = booked(&world).await;
+    let path = format!("/api/bookings/{id}/reschedule");
+    let loose = json!({ "startTime": "2026-11-21 11:00:00Z" });
+    world.call("cara", "POST", &path, loose).await.refused(422, "validation_failed");
+    let moved =
+        world.call("cara", "POST", &path, json!({ "startTime": "2026-11-21t12:00:00+01:00" })).await.expect(200);
+    assert_eq!(moved["startTime"], "2026-11-21T11:00:00Z");
+}
+
+#[tokio::test]
 async fn only_candidates_book() {
     let world = world().await;
     book(&world, "ivy", TOMORROW).await.refused(403, "forbidden");

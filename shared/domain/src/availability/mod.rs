@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use crate::ids::AvailabilityId;
 use crate::problem::{Kind, Problem};
 
-pub use notation::{LocalTime, NotationError, Weekday, ZoneName, parse_date, parse_instant, zone_data_version};
+pub use notation::{
+    LOCAL_TIME, LocalTime, NotationError, TIME_ZONE, Weekday, ZoneName, parse_date, parse_instant, zone_data_version,
+};
 pub use range::SlotRange;
 pub use request::NewAvailability;
 pub use tiling::{Slot, SlotTime, bookable_until, find_slot, slots};

@@ -10,13 +10,15 @@ use domain::money::Asset;
 use domain::settlement::{CallSession, Told, Visit};
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
-use store::booking::{Call, MonthPlace, Scope};
+use store::booking::{Call, MonthPlace};
 use store::directory::Wanted;
 use store::outbox::{self, Effect};
 use store::wallet::StatementFilter;
 use store::{Item, Key, StoreError, Table, Tx, keys};
 use testing::{World, noon};
 use ulid::Ulid;
+
+mod appointments;
 
 async fn world() -> World {
     World::new(&[]).await
@@ -263,26 +265,6 @@ async fn all_bookings_are_listed_newest_first_across_months() {
         assert!(MonthPlace::parse(&store::cursor::encode(nonsense)).is_err(), "{nonsense}");
     }
     assert!(MonthPlace::parse("x").is_err());
-}
-
-#[tokio::test]
-async fn a_persons_bookings_are_split_at_their_end() {
-    let world = world().await;
-    let hour = |h: i64| noon() + SignedDuration::from_hours(h);
-    for (n, start) in [hour(-3), noon() - SignedDuration::from_mins(30), hour(2)].into_iter().enumerate() {
-        store_booking(&world, n as u128 + 1, start, noon()).await;
-    }
-    let table = &world.app.table;
-    for (person, side) in [("cara", Party::Interviewee), ("ivy", Party::Interviewer)] {
-        let list = |scope| async move {
-            let found = store::booking::of_person(table, &user(person), side, scope, noon(), 10, None).await.unwrap().0;
-            found.into_iter().map(|b| b.booking_id).collect::<Vec<_>>()
-        };
-        assert_eq!(list(Scope::Upcoming).await, [2, 3].map(booking_id));
-        assert_eq!(list(Scope::Past).await, [booking_id(1)]);
-    }
-    let coming = store::booking::coming(table, &user("ivy"), noon()).await.unwrap();
-    assert_eq!(coming.len(), 1);
 }
 
 #[tokio::test]
