@@ -39,7 +39,7 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
 const COSTS: &str = "\
 adjust_credits       2   6  8
 cancel_booking       3  10 27
-clerk_webhook        2   3  4
+clerk_webhook        2   3  9
 complete_booking     3   7  8
 create_availability  2   4  8
 create_booking       2   9 31
@@ -68,9 +68,10 @@ openapi_document     0   0  0
 relay_outbox         1   0  2
 reschedule_booking   3   9 23
 review_booking       3   5 18
-run_stream          5   5  2
 run_generation       6  10 26
 run_media            5   5  7
+run_settlement       5   5 23
+run_stream           5   5  2
 stream_webhook       2   4  7
 submit_verification  2   3  9
 suggest_questions    2   4  2

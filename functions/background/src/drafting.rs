@@ -25,8 +25,28 @@ pub struct Limits {
     pub run: Duration,
 }
 
-/// The function is stopped after 300 seconds; what was generated has to be stored before that.
+/// One run asks no longer than this, whatever time its function has.
 pub const LIMITS: Limits = Limits { call: Duration::from_mins(2), run: Duration::from_secs(260) };
+
+/// What is kept of a function's time: what was generated has to be stored, through rivals and a table that does not answer at
+/// once, and the lease be given back.
+const STORING: Duration = Duration::from_secs(30);
+/// How much longer than the function its lease lasts, so that it never ends under a run.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+impl Limits {
+    /// The same within a function that is stopped in `left`.
+    #[must_use]
+    pub fn within(self, left: Option<Duration>) -> Self {
+        Self { run: left.map_or(self.run, |left| self.run.min(left.saturating_sub(STORING))), ..self }
+    }
+
+    /// How long a lease lasts that keeps rivals out: until the function is stopped, and where nobody knows when, as long as a
+    /// run and its storing may take.
+    pub fn lease(self, left: Option<Duration>) -> Duration {
+        left.unwrap_or(self.run + STORING) + LEASE_MARGIN
+    }
+}
 
 /// A draft whose quotes were looked up, and who wrote it.
 #[derive(Debug)]
@@ -72,20 +92,21 @@ pub struct Drafting<'a> {
 }
 
 impl<'a> Drafting<'a> {
-    /// Prepares to ask `request` about `transcript`, from now on for as long as `limits` say.
+    /// Prepares to ask `request` about `transcript`, until `until`; one answer may take `call_limit`.
     pub async fn new(
         app: &'a App,
         request: GenerateRequest,
         transcript: &'a Transcript,
-        limits: Limits,
+        until: Instant,
+        call_limit: Duration,
     ) -> Result<Self, Error> {
         Ok(Self {
             app,
             client: app.gemini().await?,
             request,
             transcript,
-            until: Instant::now() + limits.run,
-            call_limit: limits.call,
+            until,
+            call_limit,
             key_was_reread: false,
             usage: TokenUsage::default(),
             generations: 0,

@@ -23,6 +23,7 @@ use store::media::{self, MediaKind};
 use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, keys};
+use tokio::time::Instant;
 
 use crate::bucket;
 use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
@@ -33,8 +34,6 @@ use crate::run_stream::wrong_queue;
 #[cfg(test)]
 mod tests;
 
-/// How much longer than a run a lease lasts.
-const LEASE_MARGIN: Duration = Duration::from_secs(20);
 /// How long a message waits for a rival's lease, times how often it has waited: in all longer than a lease lasts.
 const RIVAL_WAIT: Duration = Duration::from_secs(30);
 /// The code of errors that pass.
@@ -163,14 +162,18 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     if !known.wants(&said, now) {
         return Ok(());
     }
-    let until = now + SignedDuration::try_from(limits.run + LEASE_MARGIN).unwrap_or(SignedDuration::from_mins(5));
+    // The time of the whole invocation counts, so that what was spent on reading is not spent again on asking.
+    let left = app.time_left();
+    let limits = limits.within(left);
+    let asked_until = Instant::now() + limits.run;
+    let until = now + SignedDuration::try_from(limits.lease(left)).unwrap_or(SignedDuration::from_mins(5));
     let lease = app.ids.random().max(1);
     match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
         Ok(()) => {}
         Err(StoreError::Contended) => return Err(Stop::Rival),
         Err(error) => return Err(error.into()),
     }
-    let outcome = generate(app, booking, &said, limits, lease).await;
+    let outcome = generate(app, booking, &said, (asked_until, limits.call), lease).await;
     if outcome.is_err()
         && let Err(error) = release_lease(&app.table, booking.booking_id, lease).await
     {
@@ -199,7 +202,13 @@ async fn load(app: &App, booking: &Booking) -> Result<Said, Error> {
 }
 
 /// Asks for the feedback and stores it. The caller holds the lease.
-async fn generate(app: &App, booking: &Booking, said: &Said, limits: Limits, lease: u64) -> Result<(), Stop> {
+async fn generate(
+    app: &App,
+    booking: &Booking,
+    said: &Said,
+    (asked_until, call_limit): (Instant, Duration),
+    lease: u64,
+) -> Result<(), Stop> {
     // The one who had the lease before may have stored what is wanted here.
     let known = Known::read(app, booking.booking_id).await?;
     let Some(known) = known.filter(|known| known.wants(said, app.now())) else {
@@ -213,9 +222,9 @@ async fn generate(app: &App, booking: &Booking, said: &Said, limits: Limits, lea
         schema: draft_schema(),
         max_output_tokens: MAX_OUTPUT_TOKENS,
         thinking_level: None,
-        timeout: limits.call,
+        timeout: call_limit,
     };
-    let mut drafting = Drafting::new(app, request, &said.transcript, limits).await?;
+    let mut drafting = Drafting::new(app, request, &said.transcript, asked_until, call_limit).await?;
     let feedback = match drafting.draft().await {
         Ok(drafted) => {
             let evidence = drafted.verified.evidence;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use providers::Http;
@@ -150,6 +151,11 @@ impl App {
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How much time is left until Lambda stops this invocation. None outside of one, as in tests of handlers.
+    pub fn time_left(&self) -> Option<Duration> {
+        providers::deadline::time_left()
     }
 
     /// Verifies session tokens.

@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod extract;
 pub mod gateway;
+pub mod invocation;
 pub mod openapi;
 pub mod page;
 pub mod route;

@@ -14,6 +14,7 @@ use tracing::Instrument;
 
 use crate::error::{Error, Refusal, RequestError};
 use crate::gateway::{self, RequestId, take_refusal};
+use crate::invocation::Invocation;
 use crate::route::Route;
 use crate::worker::Worker;
 use crate::{App, BoxFuture, telemetry};
@@ -38,7 +39,10 @@ pub fn serve_unknown_addresses() -> ExitCode {
 async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let router = router.clone();
-        async move { Ok::<_, lambda_runtime::Error>(gateway::respond(router, event.payload).await) }
+        async move {
+            let answer = Invocation::of(&event.context).run(gateway::respond(router, event.payload)).await;
+            Ok::<_, lambda_runtime::Error>(answer)
+        }
     });
     lambda_runtime::run(handler).await
 }
@@ -50,7 +54,12 @@ pub fn serve_queue(worker: Worker, patience: Patience) -> ExitCode {
             warm(&app).await;
             let handler = service_fn(move |event: LambdaEvent<Value>| {
                 let app = app.clone();
-                async move { crate::worker::run(&app, worker, patience, event.payload).await.map_err(report) }
+                async move {
+                    let invocation = Invocation::of(&event.context);
+                    let work =
+                        async { crate::worker::run(&app, worker, patience, event.payload).await.map_err(report) };
+                    invocation.run(Box::pin(work)).await
+                }
             });
             lambda_runtime::run(handler).await
         })
@@ -66,7 +75,10 @@ pub fn serve_event(handler: EventHandler) -> ExitCode {
         Box::pin(async move {
             let handler = service_fn(move |event: LambdaEvent<Value>| {
                 let app = app.clone();
-                async move { handler(app, event.payload).await.map_err(report) }
+                async move {
+                    let invocation = Invocation::of(&event.context);
+                    invocation.run(async { handler(app, event.payload).await.map_err(report) }).await
+                }
             });
             lambda_runtime::run(handler).await
         })

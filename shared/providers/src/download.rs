@@ -9,8 +9,8 @@ use bytes::Bytes;
 use domain::problem::{Kind, Problem};
 use http::StatusCode;
 
-use crate::BoxFuture;
 use crate::http::{Http, NoAnswer, UrlError, parse_url};
+use crate::{BoxFuture, deadline};
 
 /// Longest wait for the first or the next bytes. The whole may take minutes.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -114,7 +114,7 @@ async fn within<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, reqwest::Error>> + Send,
 ) -> Result<T, DownloadError> {
-    match tokio::time::timeout(limit, step).await {
+    match tokio::time::timeout(deadline::cut(limit), step).await {
         Ok(outcome) => outcome.map_err(|error| DownloadError::Unavailable(NoAnswer::from_reqwest(error))),
         Err(_) => Err(DownloadError::Unavailable(NoAnswer::Timeout)),
     }

@@ -11,7 +11,7 @@ use ::http::{Method, StatusCode};
 use bytes::Bytes;
 use reqwest::Url;
 
-use crate::BoxFuture;
+use crate::{BoxFuture, deadline};
 
 /// Time to open a connection, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -219,7 +219,7 @@ impl Http {
                 .client()?
                 .request(request.method.clone(), request.url.clone())
                 .headers(request.headers.clone())
-                .timeout(request.timeout);
+                .timeout(deadline::cut(request.timeout));
             if let Some(body) = &request.body {
                 builder = builder.body(body.clone());
             }

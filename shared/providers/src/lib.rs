@@ -3,6 +3,7 @@
 use std::pin::Pin;
 
 pub mod clerk;
+pub mod deadline;
 pub mod download;
 pub mod gemini;
 pub mod http;

@@ -6,12 +6,14 @@ use domain::patience::RECEIVES;
 use domain::settlement::SettlementReason;
 use jiff::SignedDuration;
 use kit::Failure;
+use kit::invocation::Invocation;
 use kit::worker::Again;
 use serde_json::json;
 use simulators::{GeminiScript, Reply};
 use store::keys;
 use store::outbox::Effect;
 use testing::noon;
+use tokio::time::Instant;
 
 use super::work;
 use crate::drafting::{LIMITS, Limits};
@@ -308,6 +310,39 @@ async fn a_model_that_hangs_is_given_up_within_the_time_of_the_run() {
     assert_eq!(failure.error.code(), Some("upstream_unavailable"));
     assert_eq!(stage.gemini.generations(), 1, "no time is left for the other model");
     assert!(!is_leased(&stage).await);
+}
+
+#[tokio::test]
+async fn the_time_of_the_whole_invocation_counts_and_the_lease_ends_with_it() {
+    let stage = stage().await;
+    let hang_seconds = Some(60.0);
+    stage.gemini.script(GeminiScript { responses: vec![Reply::Hang], hang_seconds, ..GeminiScript::default() });
+    // So much is kept for storing that three tenths of a second are left for asking.
+    let deadline = Instant::now() + Duration::from_millis(30_300);
+    let invocation = Invocation { id: "i-1".into(), deadline };
+    let begun = Instant::now();
+    let mut run = Box::pin(invocation.run(run(&stage)));
+    let lease = async {
+        while stage.gemini.generations() == 0 {
+            tokio::task::yield_now().await;
+        }
+        let lease: serde_json::Value = stage.app.table.get(&keys::lease(booking_id())).await.unwrap().unwrap();
+        lease["expiresAt"].as_i64().unwrap() - stage.app.now().as_second()
+    };
+    let (failure, lease) = tokio::join!(&mut run, lease);
+    assert_eq!(failure.unwrap_err().error.code(), Some("upstream_unavailable"));
+    assert!(begun.elapsed() < Duration::from_secs(20), "it gave up in time to store");
+    assert!((30..=35).contains(&lease), "a lease of {lease} s ends when the function does, and a moment later");
+    assert!(!is_leased(&stage).await);
+}
+
+#[test]
+fn limits_follow_from_the_time_that_is_left() {
+    let seconds = Duration::from_secs;
+    for (left, asking, lease) in [(None, 260, 295), (Some(300), 260, 305), (Some(250), 220, 255), (Some(20), 0, 25)] {
+        let left = left.map(seconds);
+        assert_eq!((LIMITS.within(left).run, LIMITS.within(left).lease(left)), (seconds(asking), seconds(lease)));
+    }
 }
 
 #[tokio::test]
