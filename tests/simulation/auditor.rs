@@ -27,7 +27,8 @@ pub fn shown(item: &Value) -> Value {
         "id": item["bookingId"], "candidate": item["intervieweeId"], "interviewer": item["interviewerId"],
         "start": second(&item["startTime"]), "end": second(&item["endTime"]), "price": item["creditsCharged"],
         "status": item["status"], "by": item["cancellation"]["by"], "reason": item["settlement"]["reason"],
-        "clicked": item["completionRequestedAt"].is_string(), "consents": [word("interviewee"), word("interviewer")],
+        "clicked": item["completionRequestedAt"].is_string(), "objected": item["objection"].is_object(),
+        "consents": [word("interviewee"), word("interviewer")],
         "recording": item["hasRecording"], "feedback": item["feedback"], "moves": item["reschedules"],
         "due": is_scheduled.then(|| second(&item["dueAt"])),
     })

@@ -15,7 +15,7 @@ pub const INTERVIEWER: usize = 1;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    Scheduled { clicked: bool },
+    Scheduled { clicked: bool, objected: bool },
     Completed { reason: &'static str },
     Cancelled { by: &'static str, reason: &'static str },
 }
@@ -47,6 +47,17 @@ pub struct Booking {
     pub feedback: Option<&'static str>,
 }
 
+/// How a stay is read of which not everything was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Told,
+    Likely,
+    Longest,
+}
+
+/// Later than anything.
+const NEVER: i64 = 1 << 40;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     Held,
@@ -75,29 +86,40 @@ impl Booking {
 
     /// The form in which the stored booking is compared with this one.
     pub fn shown(&self) -> Value {
-        let (by, reason, clicked) = match &self.state {
-            State::Scheduled { clicked } => (None, None, *clicked),
-            State::Completed { reason } => (None, Some(*reason), false),
-            State::Cancelled { by, reason } => (Some(*by), Some(*reason), false),
+        let (by, reason, (clicked, objected)) = match &self.state {
+            State::Scheduled { clicked, objected } => (None, None, (*clicked, *objected)),
+            State::Completed { reason } => (None, Some(*reason), (false, false)),
+            State::Cancelled { by, reason } => (Some(*by), Some(*reason), (false, false)),
         };
         json!({
             "id": self.id, "candidate": self.candidate, "interviewer": self.interviewer, "start": self.start,
             "end": self.end, "price": self.price, "status": self.status(), "by": by, "reason": reason,
-            "clicked": clicked, "consents": self.consents, "recording": self.has_recording,
+            "clicked": clicked, "objected": objected, "consents": self.consents, "recording": self.has_recording,
             "feedback": self.feedback, "moves": self.moves, "due": self.is_scheduled().then_some(self.due),
         })
     }
 
-    fn left(&self, session: u8, stay: Stay) -> Option<i64> {
-        stay.1.or_else(|| self.session_ends.get(&session).copied().flatten()).or_else(|| {
+    fn left(&self, session: u8, stay: Stay, reading: Reading) -> Option<i64> {
+        let ended = || self.session_ends.get(&session).copied().flatten();
+        let last_fact = || {
             let same = self.stays.iter().filter(|(key, _)| key.0 == session);
             same.flat_map(|(_, stay)| [stay.0, stay.1]).flatten().max()
-        })
+        };
+        match reading {
+            Reading::Told => stay.1,
+            Reading::Likely => stay.1.or_else(ended).or_else(last_fact),
+            Reading::Longest => stay.1.or_else(ended).or(Some(NEVER)),
+        }
     }
 
-    fn was_there(&self, side: usize, second: i64) -> bool {
+    fn came(stay: Stay, reading: Reading) -> Option<i64> {
+        stay.0.or((reading == Reading::Longest).then_some(-NEVER))
+    }
+
+    fn was_there(&self, side: usize, second: i64, reading: Reading) -> bool {
         self.stays.iter().filter(|(key, _)| key.1 == side).any(|(key, stay)| {
-            let (Some(from), Some(to)) = (stay.0, self.left(key.0, *stay)) else { return false };
+            let known = (Self::came(*stay, reading), self.left(key.0, *stay, reading));
+            let (Some(from), Some(to)) = known else { return false };
             from <= second && second < to
         })
     }
@@ -109,23 +131,54 @@ impl Booking {
         })
     }
 
-    /// What attendance says, by looking at each stretch between two known instants.
-    pub fn finding(&self) -> Finding {
+    /// By looking at each stretch between two instants: how long they were together, how long the interviewer was there in the
+    /// booked time, and whether the candidate, or anybody, was.
+    fn counted(&self, readings: [Reading; 2]) -> (i64, i64, bool, bool) {
         let mut cuts: BTreeSet<i64> = [self.start, self.end].into();
         for (key, stay) in &self.stays {
-            cuts.extend([stay.0, self.left(key.0, *stay)].into_iter().flatten());
+            let reading = readings[key.1];
+            cuts.extend([Self::came(*stay, reading), self.left(key.0, *stay, reading)].into_iter().flatten());
         }
         let cuts: Vec<i64> = cuts.into_iter().collect();
-        let (mut together, mut stayed, mut seen) = (0, 0, false);
+        let (mut together, mut stayed, mut candidate_seen, mut seen) = (0, 0, false, false);
         for pair in cuts.windows(2) {
-            let [candidate, interviewer] = [CANDIDATE, INTERVIEWER].map(|side| self.was_there(side, pair[0]));
+            let [candidate, interviewer] =
+                [CANDIDATE, INTERVIEWER].map(|side| self.was_there(side, pair[0], readings[side]));
             let length = pair[1] - pair[0];
             together += if candidate && interviewer { length } else { 0 };
             if pair[0] >= self.start && pair[1] <= self.end {
                 seen |= candidate || interviewer;
+                candidate_seen |= candidate;
                 stayed += if interviewer { length } else { 0 };
             }
         }
+        (together, stayed, candidate_seen, seen)
+    }
+
+    /// What attendance says, if it is the same whatever is still to be told of stays that are known.
+    pub fn certain(&self) -> Option<Finding> {
+        let finding = self.finding();
+        let readings = [Reading::Told, Reading::Longest];
+        let pairs = readings.iter().flat_map(|a| readings.iter().map(move |b| [*a, *b]));
+        let same = |pair| {
+            let (together, stayed, candidate_seen, seen) = self.counted(pair);
+            let found = if together >= 5 * MINUTE {
+                Finding::Held
+            } else if seen && stayed < 5 * MINUTE {
+                Finding::InterviewerNoShow
+            } else if !candidate_seen && stayed >= 10 * MINUTE {
+                Finding::CandidateNoShow
+            } else {
+                Finding::Unclear
+            };
+            found == finding
+        };
+        pairs.into_iter().all(same).then_some(finding)
+    }
+
+    /// What attendance says, once Stream was asked.
+    pub fn finding(&self) -> Finding {
+        let (together, stayed, _, seen) = self.counted([Reading::Likely; 2]);
         let still_open = self.may_be_there(INTERVIEWER);
         let candidate_came = self.stays.iter().any(|(key, stay)| {
             key.1 == CANDIDATE && stay.0.is_none_or(|at| at < self.end) && stay.1.is_none_or(|at| at > self.start)
@@ -371,7 +424,7 @@ impl Model {
             price,
             moves: 0,
             due: end + HOUR,
-            state: State::Scheduled { clicked: false },
+            state: State::Scheduled { clicked: false, objected: false },
             consents: [None; 2],
             stays: BTreeMap::new(),
             session_ends: BTreeMap::new(),
@@ -390,48 +443,49 @@ impl Model {
         let booking = self.booking(id);
         let side = usize::from(booking.interviewer == who);
         let me = ["INTERVIEWEE", "INTERVIEWER"][side];
-        match &booking.state {
-            State::Cancelled { by, .. } if *by == me => return Ok(showing("CANCELLED")),
-            State::Scheduled { .. } => {}
+        let (clicked, objected) = match booking.state {
+            State::Cancelled { by, .. } if by == me => return Ok(showing("CANCELLED")),
+            State::Scheduled { clicked, objected } => (clicked, objected),
             _ => return refused,
+        };
+        if now < booking.start && !objects && booking.finding() != Finding::Held {
+            booking.state = State::Cancelled { by: me, reason: "cancelled_before_start" };
+            return Ok(showing("CANCELLED"));
         }
-        let finding = booking.finding();
-        let reason = if finding == Finding::Held {
+        if now < booking.end || !objects || side != CANDIDATE {
             return refused;
-        } else if now < booking.start && !objects {
-            "cancelled_before_start"
-        } else if now >= booking.end && objects && side == CANDIDATE {
-            if finding == Finding::CandidateNoShow || now < booking.end + HOUR && booking.may_be_there(INTERVIEWER) {
+        }
+        if !objected {
+            // Facts may be late: it is remembered until Stream was asked.
+            if matches!(booking.certain(), Some(Finding::Held | Finding::CandidateNoShow)) {
                 return refused;
             }
-            "did_not_take_place"
-        } else {
-            return refused;
-        };
-        booking.state = State::Cancelled { by: me, reason };
-        Ok(showing("CANCELLED"))
+            booking.state = State::Scheduled { clicked, objected: true };
+            booking.due = booking.due.min((booking.end + HOUR).max(now + 5 * MINUTE));
+        }
+        Ok(showing("SCHEDULED"))
     }
 
     fn complete(&mut self, id: &str, now: i64) -> Result<Expected, Refusal> {
         let booking = self.booking(id);
-        match booking.state {
+        let objected = match booking.state {
             State::Completed { .. } => return Ok(showing("COMPLETED")),
             State::Cancelled { .. } => return Err((409, "booking_cancelled")),
-            State::Scheduled { .. } => {}
-        }
+            State::Scheduled { objected, .. } => objected,
+        };
         if now < booking.end {
             return Err((409, "booking_not_ended"));
         }
-        match booking.finding() {
-            Finding::Held => {
+        match booking.certain() {
+            Some(Finding::Held) => {
                 booking.state = State::Completed { reason: "session_held" };
                 Ok(showing("COMPLETED"))
             }
-            Finding::Unclear => {
-                booking.state = State::Scheduled { clicked: true };
+            Some(Finding::Unclear) | None => {
+                booking.state = State::Scheduled { clicked: true, objected };
                 Ok(showing("SCHEDULED"))
             }
-            Finding::InterviewerNoShow | Finding::CandidateNoShow => Err((409, "session_not_held")),
+            Some(Finding::InterviewerNoShow | Finding::CandidateNoShow) => Err((409, "session_not_held")),
         }
     }
 
@@ -540,13 +594,13 @@ impl Model {
 
     /// What the sweep may make of one booking: more than one thing only where Stream may have brought news.
     pub fn swept(booking: &Booking, now: i64) -> Vec<Booking> {
-        let State::Scheduled { clicked } = booking.state else { return vec![booking.clone()] };
+        let State::Scheduled { clicked, objected } = booking.state else { return vec![booking.clone()] };
         if booking.due > now {
             return vec![booking.clone()];
         }
         let completed = |reason| vec![Booking { state: State::Completed { reason }, ..booking.clone() }];
-        let released = |reason| {
-            let state = State::Cancelled { by: "SYSTEM", reason };
+        let released = |by, reason| {
+            let state = State::Cancelled { by, reason };
             let mut outcomes = vec![Booking { state, ..booking.clone() }];
             let unheard = !booking.transcripts.is_empty() && matches!(booking.feedback, None | Some("FAILED"));
             if unheard {
@@ -558,10 +612,11 @@ impl Model {
         match booking.finding() {
             Finding::Held => completed("session_held"),
             Finding::CandidateNoShow => completed("candidate_no_show"),
-            Finding::InterviewerNoShow => released("interviewer_no_show"),
+            _ if objected => released("INTERVIEWEE", "did_not_take_place"),
+            Finding::InterviewerNoShow => released("SYSTEM", "interviewer_no_show"),
             Finding::Unclear if now < last_word => vec![Booking { due: last_word, ..booking.clone() }],
             Finding::Unclear if clicked => completed("confirmed_by_interviewer"),
-            Finding::Unclear => released("not_confirmed"),
+            Finding::Unclear => released("SYSTEM", "not_confirmed"),
         }
     }
 }

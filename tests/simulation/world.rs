@@ -499,8 +499,8 @@ impl Run {
                 // A generation that failed for good says so, and one that begins anew takes that back.
                 possible.extend([failed(Some("FAILED")), failed(None)]);
             }
-            if may_be_undone && matches!(step, Step::Sweep) && first.bookings[&id].is_cancelled() {
-                // Nothing is given back while Stream cannot be asked.
+            if may_be_undone && matches!(step, Step::Sweep) && before.is_scheduled() {
+                // Nothing that Stream could change is decided while it cannot be asked.
                 possible.push(Booking { due: self.stage.now() + STREAM_AWAITED, ..before.clone() });
             }
             let Some(found) = possible.iter().find(|b| same(b, &stored).is_ok()) else {

@@ -327,7 +327,10 @@ impl Teller {
         self.stage.advance(1);
         let moved = json!({ "startTime": LATER[1] });
         self.ask("reschedule_booking", "cara", "POST", &format!("/api/bookings/{id}/reschedule"), moved).await;
-        // The interviewer says that it took place, although nobody was seen: that is remembered.
+        let other = self.book(LATER[0]).await;
+        let reason = json!({ "reason": "plans changed" });
+        self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{other}/cancel"), reason).await;
+        // Each says something else, although nobody was seen: that is remembered.
         self.stage.app.clock.set(LATER[1].parse::<jiff::Timestamp>().unwrap() + 61.minutes());
         self.ask("complete_booking", "ivy", "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await;
         let reason = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });

@@ -1,6 +1,6 @@
 //! For tests: an application with a table, Stream, Gemini, S3 and SQS of its own, and a booking.
 
-use domain::booking::{Applied, Booking, Party};
+use domain::booking::{Applied, Booking, Cancelling, Party};
 use domain::consent::CONSENT_VERSION;
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, TransactionId, UserId};
@@ -127,7 +127,7 @@ impl Stage {
             let before_start = booking.start_time - SignedDuration::from_hours(1);
             let cancelled =
                 booking.cancel(Party::Interviewee, "ill".into(), None, &Attendance::default(), before_start);
-            let Ok(Applied::Now((cancelled, _))) = cancelled else { panic!("it can be cancelled") };
+            let Ok(Applied::Now(Cancelling::Released(cancelled, _))) = cancelled else { panic!("it can be cancelled") };
             cancelled
         })
         .await;

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use domain::booking::{Booking, Sweep};
+use domain::booking::{Asked, Booking, Sweep};
 use domain::ids::{BookingId, TransactionId};
 use jiff::{SignedDuration, Timestamp};
-use kit::error::{Error, Unavailable, chain};
+use kit::error::{Error, Fault, chain};
 use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
@@ -24,8 +24,6 @@ mod tests;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// Where the first sweep of a new stack begins.
 const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// When to try again where Stream could not be asked. Others get their turn meanwhile.
-const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
 /// How many hours one run reads at most; the next goes on.
 const HOURS_AT_MOST: usize = 400;
 /// When a run begins no further booking, and leaves the rest to the next, well before Lambda would stop it.
@@ -116,15 +114,24 @@ async fn settle_or_log(app: &App, id: BookingId, hour: Timestamp) -> Outcome {
 }
 
 /// What Stream said, asked once however often the settlement is contended.
-type Asked = OnceCell<Result<Answered, Error>>;
+type Answer = OnceCell<Asked>;
 
-async fn ask(app: &App, booking: &Booking) -> Result<Answered, Error> {
-    let asked = tokio::time::timeout(ASKED_AT_MOST, ask_stream(app, booking)).await;
-    let too_long = |_| Unavailable { what: "Stream", why: "it took too long".to_owned(), retry_after_seconds: 60 };
-    asked.map_err(too_long)?
+async fn ask(app: &App, booking: &Booking) -> Asked {
+    match tokio::time::timeout(ASKED_AT_MOST, ask_stream(app, booking)).await {
+        Ok(Ok(Answered::NothingNew)) => Asked::NothingNew,
+        Ok(Ok(Answered::SomethingNew)) => Asked::SomethingNew,
+        Ok(Err(error)) => {
+            tracing::warn!(booking.id = %booking.booking_id, ?error, "Stream could not be asked about a due booking");
+            Asked::InVain
+        }
+        Err(_) => {
+            tracing::warn!(booking.id = %booking.booking_id, "Stream could not be asked about a due booking in time");
+            Asked::InVain
+        }
+    }
 }
 
-async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Result<Outcome, Error> {
+async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> Result<Outcome, Error> {
     let now = app.now();
     let before = booking::get(&app.table, id).await?;
     let Some((before, due_at)) = before.and_then(|b| b.due_at.map(|at| (b, at))).filter(|(_, at)| hour_of(*at) == hour)
@@ -138,19 +145,20 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Res
     if due_at > now {
         return Ok(Outcome::Early);
     }
-    let asked = asked.get_or_init(|| ask(app, &before)).await;
-    let facts = attendance(&app.table, id).await?;
-    match before.sweep(&facts, now) {
-        Sweep::Nothing => Ok(Outcome::Later),
-        Sweep::Wait(until) => look_again(app, &before, Some(until)).await,
-        Sweep::LookAfter(until) => match asked {
-            Ok(_) => look_again(app, &before, until).await,
-            Err(error) => {
-                tracing::warn!(booking.id = %id, ?error, "Stream could not be asked for what is missing");
-                look_again(app, &before, Some(now + STREAM_AWAITED)).await?;
-                Ok(Outcome::PutOff)
-            }
-        },
+    let mut asked = Asked::NotYet;
+    let mut decision = before.sweep(&attendance(&app.table, id).await?, asked, now);
+    if decision == Sweep::Ask {
+        asked = *answer.get_or_init(|| ask(app, &before)).await;
+        decision = before.sweep(&attendance(&app.table, id).await?, asked, now);
+    }
+    match decision {
+        Sweep::Ask => Err(Fault("Stream was asked, and it is not decided".to_owned()).into()),
+        Sweep::Nothing => look_again(app, &before, None).await,
+        Sweep::LookAfter(until) => look_again(app, &before, until).await,
+        Sweep::Wait(until) => {
+            look_again(app, &before, Some(until)).await?;
+            Ok(if asked == Asked::InVain { Outcome::PutOff } else { Outcome::Done })
+        }
         Sweep::Capture(after, transfer) => {
             let items = app.table.batch_get(&capture_keys(&before)).await?;
             let mut tx = Tx::new();
@@ -161,16 +169,6 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, asked: &Asked) -> Res
             Ok(Outcome::Done)
         }
         Sweep::Release(after, transfer) => {
-            // Nothing is given back before Stream has been asked for what may never have reached us.
-            match asked {
-                Ok(Answered::NothingNew) => {}
-                Ok(Answered::SomethingNew) => return look_again(app, &before, Some(now + HOUR)).await,
-                Err(error) => {
-                    tracing::warn!(booking.id = %id, ?error, "Stream could not be asked, so nothing is released yet");
-                    look_again(app, &before, Some(now + STREAM_AWAITED)).await?;
-                    return Ok(Outcome::PutOff);
-                }
-            }
             let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
             let mut tx = Tx::new();
             let new_id = || TransactionId::new(app.ids.unique(now));

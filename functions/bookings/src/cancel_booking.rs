@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Applied, CancelCode};
+use domain::booking::{Applied, CancelCode, Cancelling};
 use domain::ids::{BookingId, TransactionId};
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
@@ -23,8 +23,9 @@ pub fn route() -> Route {
     Route::post("cancel_booking", "/api/bookings/{bookingId}/cancel", Who::Parties, cancel_booking)
         .about(
             "Cancels a booking before its start and releases the price. After its end, until it is settled, the \
-             candidate can object with code DID_NOT_TAKE_PLACE, unless attendance shows otherwise. Cancelling again \
-             changes nothing.",
+             candidate can object with code DID_NOT_TAKE_PLACE, unless attendance shows otherwise: the booking stays \
+             SCHEDULED and shows the objection, until an hour after the end everything is known that decides it. \
+             Cancelling again changes nothing.",
         )
         .body::<CancelBooking>()
         .answers::<BookingView>(200)
@@ -81,18 +82,23 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
     let code = write.body.code.map(|ObjectionCode::DidNotTakePlace| CancelCode::DidNotTakePlace);
 
     let (now, mut tx) = (begun.now, Tx::new());
-    let (after, release) = match before.cancel(party, reason, code, &attendance, now)? {
+    let view = match before.cancel(party, reason, code, &attendance, now)? {
         Applied::Already => {
             let view = show(app, &begun.items, &before, party, now).await?;
             return begun.unchanged(app, &view).await;
         }
-        Applied::Now(changed) => changed,
+        Applied::Now(Cancelling::Remembered(after)) => {
+            booking::replace(&mut tx, &before, &after)?;
+            show(app, &begun.items, &after, party, now).await?
+        }
+        Applied::Now(Cancelling::Released(after, release)) => {
+            let mut wanted = settlement::cancellation_keys(&before)?;
+            wanted.extend(BookingView::keys(&before, Some(party), now));
+            let items = app.table.batch_get(&wanted).await?;
+            let new_id = || TransactionId::new(app.ids.unique(now));
+            settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
+            BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
+        }
     };
-    let mut wanted = settlement::cancellation_keys(&before)?;
-    wanted.extend(BookingView::keys(&before, Some(party), now));
-    let items = app.table.batch_get(&wanted).await?;
-    let new_id = || TransactionId::new(app.ids.unique(now));
-    settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
-    let view = BookingView::of(&after, Some(party), &[&begun.items, &items], now)?;
     begun.commit(app, tx, StatusCode::OK, &view).await
 }

@@ -21,8 +21,9 @@ pub fn route() -> Route {
     Route::post("complete_booking", "/api/bookings/{bookingId}/complete", Who::Interviewer, complete_booking)
         .about(
             "Says, after the end, that the session took place. Where attendance shows it too, the price is paid at \
-             once. Where attendance cannot tell, it is remembered and paid a day after the end, unless the candidate \
-             objects. Where attendance shows that it was not held, it is refused.",
+             once. Where attendance cannot tell, or part of it is still to be told, it is remembered: an hour after the \
+             end attendance decides, or else it is paid a day after the end, unless the candidate objects. Where \
+             attendance shows that it was not held, it is refused.",
         )
         .optional_body::<NoBody>()
         .answers::<BookingView>(200)

@@ -7,7 +7,7 @@ use crate::consent::Consents;
 use crate::ids::{BookingId, UserId};
 use crate::ledger::Transfer;
 use crate::problem::{Kind, Problem};
-use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason};
+use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason, Stream};
 
 /// How far a provider's clock may be from ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
@@ -21,6 +21,12 @@ pub const DOOR_CLOSES_AFTER: SignedDuration = SignedDuration::from_mins(30);
 pub const DUE_AFTER: SignedDuration = SignedDuration::from_mins(60);
 /// Where attendance cannot tell, the sweep waits this long after the end for somebody's word.
 pub const WORD_AWAITED: SignedDuration = SignedDuration::from_hours(24);
+/// The sweep tries again after this where Stream could not be asked.
+pub const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
+/// Where Stream brought something new, the sweep gives it this long to bring the rest.
+const NEWS_AWAITED: SignedDuration = SignedDuration::from_hours(1);
+/// An objection after the sweep's first look is decided this long after it was made.
+const OBJECTION_DUE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A candidate can move a session until this long before its start.
 pub const RESCHEDULE_UNTIL: SignedDuration = SignedDuration::from_hours(2);
 /// How often a session can be moved.
@@ -86,6 +92,16 @@ pub struct Cancellation {
     pub at: Timestamp,
 }
 
+/// The candidate's word that a session did not take place, until it is decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Objection {
+    /// Why, in their words.
+    pub reason: String,
+    /// When they said it.
+    pub at: Timestamp,
+}
+
 /// Where a booking stands. Each state holds what only it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase")]
@@ -95,6 +111,9 @@ pub enum State {
         /// When the interviewer said that it took place, where attendance could not tell.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         completion_requested_at: Option<Timestamp>,
+        /// The candidate's word that it did not take place, until Stream was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        objection: Option<Objection>,
     },
     /// It took place; the price is captured.
     Completed {
@@ -245,11 +264,26 @@ impl Problem for BookingError {
     }
 }
 
+/// What Stream said to the sweep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// It was not asked.
+    NotYet,
+    /// It did not answer.
+    InVain,
+    /// Everything it knows had reached us.
+    NothingNew,
+    /// It brought facts, or files are on their way.
+    SomethingNew,
+}
+
 /// What the sweep makes of a booking that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sweep {
     /// It was cancelled: nothing is due.
     Nothing,
+    /// It depends on what Stream says: ask, and decide again.
+    Ask,
     /// It is not ripe; look again then.
     Wait(Timestamp),
     /// It is paid; see whether all its files and its feedback have come, and look again then, if at all.
@@ -266,6 +300,15 @@ pub enum Completion {
     /// The session counts as held: pay.
     Captured(Booking, Transfer),
     /// Attendance cannot tell: the interviewer's word is remembered.
+    Remembered(Booking),
+}
+
+/// What cancelling leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cancelling {
+    /// It is cancelled: give the price back.
+    Released(Booking, Transfer),
+    /// The candidate objects: that is remembered until the sweep has asked Stream.
     Remembered(Booking),
 }
 
@@ -286,7 +329,7 @@ impl Booking {
             start_time,
             end_time,
             credits_charged: price_credits,
-            state: State::Scheduled { completion_requested_at: None },
+            state: State::Scheduled { completion_requested_at: None, objection: None },
             consents: Consents::default(),
             has_recording: false,
             feedback: None,
@@ -348,10 +391,10 @@ impl Booking {
         if now < opens || now >= closes { Err(BookingError::CallNotOpen { opens, closes }) } else { Ok(()) }
     }
 
-    /// Cancels on behalf of a party: before the start, or by the candidate after the end with
-    /// [`CancelCode::DidNotTakePlace`], until it is settled. Never once attendance shows that the session was held or
-    /// that the interviewer waited in vain, nor, for an hour, while the interviewer may still be in the call: attendance
-    /// decides, not who clicks first.
+    /// Cancels on behalf of a party: before the start at once. After the end the candidate can object with
+    /// [`CancelCode::DidNotTakePlace`], until it is settled, unless attendance already shows that the session was held or that
+    /// the interviewer waited in vain. Facts may be late, so an objection is no more certain than the sweep: it is remembered,
+    /// and decided when Stream was asked. Attendance decides, not who clicks first.
     pub fn cancel(
         &self,
         party: Party,
@@ -359,35 +402,49 @@ impl Booking {
         code: Option<CancelCode>,
         attendance: &Attendance,
         now: Timestamp,
-    ) -> Result<Applied<(Self, Transfer)>, BookingError> {
-        match &self.state {
+    ) -> Result<Applied<Cancelling>, BookingError> {
+        let (completion_requested_at, objected) = match &self.state {
             State::Cancelled { cancellation, .. } if cancellation.by == party.into() => return Ok(Applied::Already),
             State::Cancelled { .. } => return Err(BookingError::NotCancellable("again: it is cancelled already")),
             State::Completed { .. } => return Err(BookingError::NotCancellable("once it is completed")),
-            State::Scheduled { .. } => {}
-        }
-        let finding = attendance.finding(self.start_time, self.end_time);
-        if finding == Finding::Held {
-            return Err(BookingError::NotCancellable("once both parties were together"));
-        }
+            State::Scheduled { completion_requested_at, objection } => (*completion_requested_at, objection.is_some()),
+        };
         let objects = code == Some(CancelCode::DidNotTakePlace);
-        let settled_as = if now < self.start_time {
+        if now < self.start_time {
             if objects {
                 return Err(BookingError::NotCancellable("with this code before its end"));
             }
-            SettlementReason::CancelledBeforeStart
-        } else if now < self.end_time {
+            if attendance.finding(self.start_time, self.end_time) == Finding::Held {
+                return Err(BookingError::NotCancellable("once both parties were together"));
+            }
+            let cancellation = Cancellation { by: party.into(), reason, code, at: now };
+            let (booking, release) = self.released(cancellation, SettlementReason::CancelledBeforeStart);
+            return Ok(Applied::Now(Cancelling::Released(booking, release)));
+        }
+        if now < self.end_time {
             return Err(BookingError::NotCancellable("between its start and its end"));
-        } else if !objects || party != Party::Interviewee {
+        }
+        if !objects || party != Party::Interviewee {
             return Err(BookingError::NotCancellable("after its end, but by the candidate if it did not take place"));
-        } else if finding == Finding::CandidateNoShow {
-            return Err(BookingError::NotCancellable("after the interviewer has waited for the candidate"));
-        } else if attendance.is_open(Party::Interviewer) && now < self.end_time + DUE_AFTER {
-            return Err(BookingError::NotCancellable("while the interviewer seems to be in the call"));
-        } else {
-            SettlementReason::DidNotTakePlace
-        };
-        Ok(Applied::Now(self.released(Cancellation { by: party.into(), reason, code, at: now }, settled_as)))
+        }
+        if objected {
+            return Ok(Applied::Already);
+        }
+        match attendance.ruling(self.times(), Stream::Unasked) {
+            Some(Finding::Held) => return Err(BookingError::NotCancellable("once both parties were together")),
+            Some(Finding::CandidateNoShow) => {
+                return Err(BookingError::NotCancellable("after the interviewer has waited for the candidate"));
+            }
+            Some(Finding::InterviewerNoShow | Finding::Unclear) | None => {}
+        }
+        let due_at = (self.end_time + DUE_AFTER).max(now + OBJECTION_DUE_AFTER);
+        let due_at = Some(self.due_at.map_or(due_at, |at| at.min(due_at)));
+        let state = State::Scheduled { completion_requested_at, objection: Some(Objection { reason, at: now }) };
+        Ok(Applied::Now(Cancelling::Remembered(Self { state, due_at, ..self.clone() })))
+    }
+
+    fn times(&self) -> (Timestamp, Timestamp) {
+        (self.start_time, self.end_time)
     }
 
     /// Whether something can have happened in the call at `at`. The clocks of providers are not ours, but a call is not a
@@ -442,37 +499,47 @@ impl Booking {
 
     /// The interviewer says that the session took place (the click column of the settlement table).
     pub fn complete(&self, attendance: &Attendance, now: Timestamp) -> Result<Applied<Completion>, BookingError> {
-        let requested_at = match &self.state {
+        let (requested_at, objection) = match &self.state {
             State::Completed { .. } => return Ok(Applied::Already),
             State::Cancelled { .. } => return Err(BookingError::Cancelled),
-            State::Scheduled { completion_requested_at } => *completion_requested_at,
+            State::Scheduled { completion_requested_at, objection } => (*completion_requested_at, objection),
         };
         if now < self.end_time {
             return Err(BookingError::NotEnded(self.end_time));
         }
-        match attendance.finding(self.start_time, self.end_time) {
-            Finding::Held => {
+        match attendance.ruling(self.times(), Stream::Unasked) {
+            Some(Finding::Held) => {
                 let (booking, transfer) = self.captured(SettlementReason::SessionHeld, now);
                 Ok(Applied::Now(Completion::Captured(booking, transfer)))
             }
-            Finding::InterviewerNoShow => {
+            Some(Finding::InterviewerNoShow) => {
                 Err(BookingError::NotHeld("the interviewer was there for less than five minutes"))
             }
-            Finding::CandidateNoShow => Err(BookingError::NotHeld("the candidate did not come; it will be settled")),
-            Finding::Unclear if requested_at.is_some() => Ok(Applied::Already),
-            Finding::Unclear => {
-                let state = State::Scheduled { completion_requested_at: Some(now) };
+            Some(Finding::CandidateNoShow) => {
+                Err(BookingError::NotHeld("the candidate did not come; it will be settled"))
+            }
+            Some(Finding::Unclear) | None if requested_at.is_some() => Ok(Applied::Already),
+            Some(Finding::Unclear) | None => {
+                let state = State::Scheduled { completion_requested_at: Some(now), objection: objection.clone() };
                 Ok(Applied::Now(Completion::Remembered(Self { state, ..self.clone() })))
             }
         }
     }
 
     /// What the sweep does with it (the sweep column of the settlement table). Pure: the same facts lead to the same end,
-    /// however often and however late it is asked.
-    pub fn sweep(&self, attendance: &Attendance, now: Timestamp) -> Sweep {
-        let completion_requested_at = match &self.state {
-            State::Scheduled { completion_requested_at } => completion_requested_at,
-            State::Completed { .. } => return Sweep::LookAfter(self.next_look(now)),
+    /// however often and however late it is asked. A session that was certainly held is paid without asking Stream. Nothing
+    /// is given back before Stream has answered; what is paid because nobody else came, or on the interviewer's word, hears
+    /// Stream first but does not wait for it.
+    pub fn sweep(&self, attendance: &Attendance, asked: Asked, now: Timestamp) -> Sweep {
+        let (claimed, objection) = match &self.state {
+            State::Scheduled { completion_requested_at, objection } => (completion_requested_at.is_some(), objection),
+            State::Completed { .. } => {
+                return match asked {
+                    Asked::NotYet => Sweep::Ask,
+                    Asked::InVain => Sweep::Wait(now + STREAM_AWAITED),
+                    Asked::NothingNew | Asked::SomethingNew => Sweep::LookAfter(self.next_look(now)),
+                };
+            }
             State::Cancelled { .. } => return Sweep::Nothing,
         };
         let (first_look, last_word) = (self.end_time + DUE_AFTER, self.end_time + WORD_AWAITED);
@@ -483,33 +550,52 @@ impl Booking {
             let (booking, transfer) = self.captured(reason, now);
             Sweep::Capture(booking, transfer)
         };
-        let release = |code, reason: &str, settled_as| {
-            let cancellation =
-                Cancellation { by: CancelledBy::System, reason: reason.to_owned(), code: Some(code), at: now };
-            let (booking, transfer) = self.released(cancellation, settled_as);
-            Sweep::Release(booking, transfer)
-        };
-        match attendance.finding(self.start_time, self.end_time) {
-            Finding::Held => capture(SettlementReason::SessionHeld),
-            Finding::CandidateNoShow => capture(SettlementReason::CandidateNoShow),
-            Finding::InterviewerNoShow => release(
-                CancelCode::InterviewerNoShow,
-                "The interviewer did not come to the session.",
-                SettlementReason::InterviewerNoShow,
-            ),
-            Finding::Unclear if now < last_word => Sweep::Wait(last_word),
-            Finding::Unclear if completion_requested_at.is_some() => capture(SettlementReason::ConfirmedByInterviewer),
-            Finding::Unclear => release(
-                CancelCode::NotConfirmed,
-                "Nobody was seen in the call, and nobody said that the session took place.",
-                SettlementReason::NotConfirmed,
-            ),
+        let is_heard = matches!(asked, Asked::NothingNew | Asked::SomethingNew);
+        let ruling = attendance.ruling(self.times(), if is_heard { Stream::Answered } else { Stream::Unasked });
+        let is_over = now >= last_word;
+        match (ruling, asked) {
+            (Some(Finding::Held), _) => capture(SettlementReason::SessionHeld),
+            (_, Asked::NotYet) => Sweep::Ask,
+            (Some(Finding::CandidateNoShow), _) => capture(SettlementReason::CandidateNoShow),
+            (Some(Finding::Unclear), _) if is_over && claimed && objection.is_none() => {
+                capture(SettlementReason::ConfirmedByInterviewer)
+            }
+            (_, Asked::InVain) => Sweep::Wait(now + STREAM_AWAITED),
+            (Some(Finding::Unclear), _) if !is_over && objection.is_none() => Sweep::Wait(last_word),
+            (_, Asked::SomethingNew) => Sweep::Wait(now + NEWS_AWAITED),
+            (ruling, Asked::NothingNew) => self.give_back(ruling, objection.as_ref(), now),
         }
     }
 
     /// How often it may still be moved; 0 where it may not be moved at `now`.
     pub fn reschedules_left(&self, now: Timestamp) -> u32 {
         self.check_reschedulable(now).map_or(0, |()| RESCHEDULES_AT_MOST.saturating_sub(self.reschedules))
+    }
+
+    fn give_back(&self, ruling: Option<Finding>, objection: Option<&Objection>, now: Timestamp) -> Sweep {
+        let by_system = |reason: &str, code| Cancellation {
+            by: CancelledBy::System,
+            reason: reason.to_owned(),
+            code: Some(code),
+            at: now,
+        };
+        let (cancellation, settled_as) = match (objection, ruling) {
+            (Some(objection), _) => {
+                let (by, code) = (CancelledBy::Interviewee, Some(CancelCode::DidNotTakePlace));
+                let cancellation = Cancellation { by, reason: objection.reason.clone(), code, at: now };
+                (cancellation, SettlementReason::DidNotTakePlace)
+            }
+            (None, Some(Finding::InterviewerNoShow)) => {
+                let said = "The interviewer did not come to the session.";
+                (by_system(said, CancelCode::InterviewerNoShow), SettlementReason::InterviewerNoShow)
+            }
+            (None, _) => {
+                let said = "Nobody was seen in the call, and nobody said that the session took place.";
+                (by_system(said, CancelCode::NotConfirmed), SettlementReason::NotConfirmed)
+            }
+        };
+        let (booking, transfer) = self.released(cancellation, settled_as);
+        Sweep::Release(booking, transfer)
     }
 
     /// Refuses unless it may be moved at `now`.

@@ -188,10 +188,10 @@ pub struct BookingView {
     /// Who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<CancelledBy>,
-    /// Why, in their words.
+    /// Why, in their words; while it is scheduled, what the candidate objects.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
-    /// Why, for programs.
+    /// Why, for programs; while it is scheduled, that the candidate objects and it is not decided yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_code: Option<CancelCode>,
     /// Where the price went, and why.
@@ -260,7 +260,11 @@ impl BookingView {
             completed_at: None,
         };
         match &booking.state {
-            State::Scheduled { completion_requested_at } => view.completion_requested_at = *completion_requested_at,
+            State::Scheduled { completion_requested_at, objection } => {
+                view.completion_requested_at = *completion_requested_at;
+                view.cancel_reason = objection.as_ref().map(|objection| objection.reason.clone());
+                view.cancel_code = objection.as_ref().map(|_| CancelCode::DidNotTakePlace);
+            }
             State::Completed { completed_at, settlement } => {
                 view.status = BookingStatus::Completed;
                 view.completed_at = Some(*completed_at);

@@ -80,7 +80,8 @@ async fn where_nobody_was_seen_a_day_is_waited_for_somebodys_word() {
         if claimed {
             stage
                 .change(|mut booking| {
-                    booking.state = State::Scheduled { completion_requested_at: Some(booking.end_time) };
+                    let completion_requested_at = Some(booking.end_time);
+                    booking.state = State::Scheduled { completion_requested_at, objection: None };
                     booking
                 })
                 .await;
@@ -103,6 +104,47 @@ async fn a_release_by_the_sweep_says_so_frees_the_time_and_ends_the_call() {
     assert_eq!((cancellation.by, cancellation.code), (CancelledBy::System, Some(CancelCode::InterviewerNoShow)));
     assert_eq!(stage.balances("cara").await, (100, 0, 0));
     assert_eq!(stage.waiting().await, [format!("end_call:{}", booking_id())]);
+}
+
+#[tokio::test]
+async fn an_objection_is_decided_by_what_stream_knows_an_hour_after_the_end() {
+    let objected = |mut booking: Booking| {
+        let objection = Some(domain::booking::Objection { reason: "nobody came".into(), at: booking.end_time });
+        booking.state = State::Scheduled { completion_requested_at: None, objection };
+        booking
+    };
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    stage.change(objected).await;
+    stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 1, "left": 0 }));
+    assert_eq!(reason(&stage).await, None);
+    sweep_at(&stage, 135).await;
+    let State::Cancelled { cancellation, settlement } = stage.booking().await.state else { panic!("it is released") };
+    assert_eq!(settlement.reason, SettlementReason::DidNotTakePlace);
+    assert_eq!((cancellation.by, cancellation.reason.as_str()), (CancelledBy::Interviewee, "nobody came"));
+    assert_eq!(stage.balances("cara").await, (100, 0, 0));
+
+    // The webhooks of a session that was held may be late, or lost.
+    let stage = unheard_of_session().await;
+    stage.change(objected).await;
+    sweep_at(&stage, 120).await;
+    assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+}
+
+#[tokio::test]
+async fn an_outage_of_stream_keeps_nobody_waiting_who_was_there() {
+    for (candidate, expected) in [(true, SettlementReason::SessionHeld), (false, SettlementReason::CandidateNoShow)] {
+        let stage = Stage::new().await;
+        stage.booked(false).await;
+        was_there(&stage, Party::Interviewer, 0, 50).await;
+        if candidate {
+            was_there(&stage, Party::Interviewee, 0, 50).await;
+        }
+        stage.stream.fail(Fault { status: 503, times: 9, ..Fault::default() });
+        sweep_at(&stage, 120).await;
+        assert_eq!(reason(&stage).await, Some(expected));
+    }
 }
 
 #[tokio::test]

@@ -55,9 +55,43 @@ async fn after_the_end_the_candidate_can_object_until_it_is_settled() {
     after_end(&world);
     post(&world, "cara", id, "cancel", reason()).await.refused(409, "booking_not_cancellable");
     post(&world, "ivy", id, "cancel", objection.clone()).await.refused(409, "booking_not_cancellable");
-    let view = post(&world, "cara", id, "cancel", objection).await.expect(200);
-    assert_eq!(view["cancelCode"], "DID_NOT_TAKE_PLACE");
-    assert_eq!(balances(&world, "cara").await, (100, 0, 0));
+    // Events may be late, so it is remembered, and nothing is given back before Stream was asked.
+    let view = post(&world, "cara", id, "cancel", objection.clone()).await.expect(200);
+    assert_eq!((&view["status"], &view["cancelCode"]), (&json!("SCHEDULED"), &json!("DID_NOT_TAKE_PLACE")));
+    assert_eq!((&view["cancelReason"], view.get("cancelledBy")), (&json!("nobody came"), None));
+    assert_eq!(balances(&world, "cara").await, (80, 20, 0));
+    assert_eq!(post(&world, "cara", id, "cancel", objection).await.expect(200), view);
+    // The interviewer's word is remembered beside it; attendance that arrives decides.
+    assert_eq!(post(&world, "ivy", id, "complete", Value::Null).await.expect(200)["cancelCode"], "DID_NOT_TAKE_PLACE");
+    was_there(&world, id, Party::Interviewee, 0, 50).await;
+    was_there(&world, id, Party::Interviewer, 0, 50).await;
+    let paid = post(&world, "ivy", id, "complete", Value::Null).await.expect(200);
+    assert_eq!((&paid["status"], paid.get("cancelCode")), (&json!("COMPLETED"), None));
+}
+
+#[tokio::test]
+async fn who_may_still_be_in_the_call_keeps_complete_from_paying_at_once() {
+    let world = world().await;
+    let id = booked(&world).await;
+    was_there(&world, id, Party::Interviewee, 0, 50).await;
+    let start: Timestamp = TOMORROW.parse().unwrap();
+    let joined = Told {
+        session_id: "s1".into(),
+        party: Party::Interviewer,
+        connection: "u".into(),
+        joined_at: Some(start),
+        left_at: None,
+        duration_seconds: None,
+    };
+    let mut tx = Tx::new();
+    store::booking::write_told(&mut tx, id, &joined).unwrap();
+    tx.commit(&world.app.table).await.unwrap();
+    after_end(&world);
+    let view = post(&world, "ivy", id, "complete", Value::Null).await.expect(200);
+    assert_eq!(view["status"], "SCHEDULED", "a leave after two minutes may still be told: {view}");
+    assert_eq!(balances(&world, "ivy").await, (0, 0, 0));
+    was_there(&world, id, Party::Interviewer, 1, 8).await;
+    assert_eq!(post(&world, "ivy", id, "complete", Value::Null).await.expect(200)["status"], "COMPLETED");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use domain::booking::{Applied, Booking, Party};
+use domain::booking::{Applied, Booking, Cancelling, Party};
 use domain::settlement::{Attendance, Finding};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -279,7 +279,7 @@ async fn what_runs_without_consent_is_to_be_stopped() {
 fn cancelled(booking: Booking) -> Booking {
     let before_start = booking.start_time - SignedDuration::from_hours(1);
     let cancelled = booking.cancel(Party::Interviewee, "ill".into(), None, &Attendance::default(), before_start);
-    let Ok(Applied::Now((cancelled, _))) = cancelled else { panic!("it can be cancelled") };
+    let Ok(Applied::Now(Cancelling::Released(cancelled, _))) = cancelled else { panic!("it can be cancelled") };
     cancelled
 }
 

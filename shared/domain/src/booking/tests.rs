@@ -14,16 +14,13 @@ fn booking() -> Booking {
 }
 
 fn seen(stays: &[(Party, i64, i64)]) -> Attendance {
-    let visit = |(party, from, to): &(Party, i64, i64)| Visit {
-        session_id: "s".into(),
-        party: *party,
-        joined_at: Some(at(*from)),
-        left_at: Some(at(*to)),
-    };
+    let visit = |(party, from, to): &(Party, i64, i64)| Visit::new("s", *party, Some(at(*from)), Some(at(*to)));
     Attendance { visits: stays.iter().map(visit).collect(), sessions: Vec::new() }
 }
 
 const BOTH: [(Party, i64, i64); 2] = [(Party::Interviewee, 0, 55), (Party::Interviewer, 0, 55)];
+/// Stream was asked, and knew what we know.
+const HEARD: Asked = Asked::NothingNew;
 const NOBODY: [(Party, i64, i64); 0] = [];
 
 fn cancel(
@@ -32,8 +29,24 @@ fn cancel(
     code: Option<CancelCode>,
     stays: &[(Party, i64, i64)],
     minute: i64,
-) -> Result<Applied<(Booking, Transfer)>, BookingError> {
+) -> Result<Applied<Cancelling>, BookingError> {
     booking.cancel(party, "it rains".into(), code, &seen(stays), at(minute))
+}
+
+fn released(cancelling: Result<Applied<Cancelling>, BookingError>) -> (Booking, Transfer) {
+    match now(cancelling) {
+        Cancelling::Released(booking, transfer) => (booking, transfer),
+        Cancelling::Remembered(_) => panic!("it is only remembered"),
+    }
+}
+
+fn object(booking: &Booking, attendance: &Attendance, minute: i64) -> Result<Booking, BookingError> {
+    let code = Some(CancelCode::DidNotTakePlace);
+    match booking.cancel(Party::Interviewee, "nobody came".into(), code, attendance, at(minute))? {
+        Applied::Now(Cancelling::Remembered(booking)) => Ok(booking),
+        Applied::Now(Cancelling::Released(..)) => panic!("no objection is more certain than the sweep"),
+        Applied::Already => Ok(booking.clone()),
+    }
 }
 
 fn now<T>(applied: Result<Applied<T>, BookingError>) -> T {
@@ -46,7 +59,7 @@ fn now<T>(applied: Result<Applied<T>, BookingError>) -> T {
 #[test]
 fn either_party_cancels_before_the_start_and_the_price_is_released() {
     for party in [Party::Interviewee, Party::Interviewer] {
-        let (cancelled, transfer) = now(cancel(&booking(), party, None, &NOBODY, -1));
+        let (cancelled, transfer) = released(cancel(&booking(), party, None, &NOBODY, -1));
         assert_eq!((transfer.kind, transfer.amount), (TransferKind::BookingRelease, 30));
         assert_eq!(cancel(&cancelled, party, None, &NOBODY, -1), Ok(Applied::Already));
         let other = if party == Party::Interviewee { Party::Interviewer } else { Party::Interviewee };
@@ -66,12 +79,17 @@ fn nobody_cancels_between_start_and_end() {
 #[test]
 fn after_the_end_only_the_candidate_objects_and_only_where_attendance_leaves_room() {
     let code = Some(CancelCode::DidNotTakePlace);
-    let (cancelled, transfer) = now(cancel(&booking(), Party::Interviewee, code, &NOBODY, 60));
+    let objected = object(&booking(), &seen(&NOBODY), 60).unwrap();
+    assert!(objected.is_scheduled(), "facts may be late");
+    assert_eq!(cancel(&objected, Party::Interviewee, code, &NOBODY, 61), Ok(Applied::Already));
+    let Sweep::Release(cancelled, transfer) = objected.sweep(&seen(&NOBODY), Asked::NothingNew, at(120)) else {
+        panic!("Stream knows of nobody either")
+    };
     assert_eq!(transfer.kind, TransferKind::BookingRelease);
-    assert!(matches!(
-        cancelled.state,
-        State::Cancelled { settlement: Settlement { reason: SettlementReason::DidNotTakePlace, .. }, .. }
-    ));
+    let State::Cancelled { cancellation, settlement } = &cancelled.state else { panic!("it is cancelled") };
+    assert_eq!(settlement.reason, SettlementReason::DidNotTakePlace);
+    assert_eq!((cancellation.by, cancellation.code), (CancelledBy::Interviewee, code));
+    assert_eq!(cancellation.reason, "nobody came");
     assert!(cancel(&booking(), Party::Interviewee, None, &NOBODY, 60).is_err());
     assert!(cancel(&booking(), Party::Interviewer, code, &NOBODY, 60).is_err());
     assert!(cancel(&booking(), Party::Interviewee, code, &BOTH, 60).is_err());
@@ -101,7 +119,7 @@ fn a_complete_feedback_pays_once_and_never_for_a_cancelled_booking() {
     let (done, transfer) = now(booking().complete_by_feedback(at(20)));
     assert_eq!(transfer.kind, TransferKind::BookingCapture);
     assert_eq!(done.complete_by_feedback(at(21)), Ok(Applied::Already));
-    let (cancelled, _) = now(cancel(&booking(), Party::Interviewee, None, &NOBODY, -1));
+    let (cancelled, _) = released(cancel(&booking(), Party::Interviewee, None, &NOBODY, -1));
     assert_eq!(cancelled.complete_by_feedback(at(20)), Err(BookingError::Cancelled));
 }
 
@@ -143,18 +161,18 @@ fn the_sweep_follows_its_column_of_the_settlement_table() {
         (vec![], None, Some(SettlementReason::NotConfirmed)),
         (vec![(C, 0, 30), (I, 30, 60)], None, Some(SettlementReason::NotConfirmed)),
     ] {
-        assert_eq!(booking().sweep(&seen(&stays), at(2 * hour - 1)), Sweep::Wait(at(2 * hour)), "{stays:?}");
-        assert_eq!(reason(&booking().sweep(&seen(&stays), at(2 * hour))), after_an_hour, "{stays:?}");
-        assert_eq!(reason(&booking().sweep(&seen(&stays), at(25 * hour))), after_a_day, "{stays:?}");
+        assert_eq!(booking().sweep(&seen(&stays), HEARD, at(2 * hour - 1)), Sweep::Wait(at(2 * hour)), "{stays:?}");
+        assert_eq!(reason(&booking().sweep(&seen(&stays), HEARD, at(2 * hour))), after_an_hour, "{stays:?}");
+        assert_eq!(reason(&booking().sweep(&seen(&stays), HEARD, at(25 * hour))), after_a_day, "{stays:?}");
     }
     let Completion::Remembered(claimed) = now(booking().complete(&seen(&NOBODY), at(hour))) else {
         panic!("nobody was seen")
     };
-    assert_eq!(claimed.sweep(&seen(&NOBODY), at(25 * hour - 1)), Sweep::Wait(at(25 * hour)));
-    let settled = claimed.sweep(&seen(&NOBODY), at(25 * hour));
+    assert_eq!(claimed.sweep(&seen(&NOBODY), HEARD, at(25 * hour - 1)), Sweep::Wait(at(25 * hour)));
+    let settled = claimed.sweep(&seen(&NOBODY), HEARD, at(25 * hour));
     assert_eq!(reason(&settled), Some(SettlementReason::ConfirmedByInterviewer));
     let (done, _) = now(booking().complete_by_feedback(at(20)));
-    assert_eq!(done.sweep(&seen(&NOBODY), at(25 * hour)), Sweep::LookAfter(None));
+    assert_eq!(done.sweep(&seen(&NOBODY), HEARD, at(25 * hour)), Sweep::LookAfter(None));
 }
 
 #[test]
@@ -168,7 +186,7 @@ fn a_paid_session_is_looked_after_until_it_is_judged_or_a_day_is_over() {
         Completion::Remembered(_) => panic!("they were together"),
     };
     let (first, last) = (at(2 * 60), at(25 * 60));
-    let looks = |booking: &Booking, minute| booking.sweep(&seen(&BOTH), at(minute));
+    let looks = |booking: &Booking, minute| booking.sweep(&seen(&BOTH), HEARD, at(minute));
     let done = paid(&agreed, 61);
     assert_eq!(done.due_at, Some(first), "the row that the booking had stays as it is");
     assert_eq!(looks(&done, 119), Sweep::LookAfter(Some(first)));
@@ -176,15 +194,15 @@ fn a_paid_session_is_looked_after_until_it_is_judged_or_a_day_is_over() {
     assert_eq!(looks(&done, 25 * 60), Sweep::LookAfter(None));
     let judged = Booking { feedback: Some(FeedbackState::Complete), ..done };
     assert_eq!(looks(&judged, 120), Sweep::LookAfter(None));
-    let Sweep::Capture(swept, _) = agreed.sweep(&seen(&BOTH), first) else { panic!("it is ripe") };
+    let Sweep::Capture(swept, _) = agreed.sweep(&seen(&BOTH), HEARD, first) else { panic!("it is ripe") };
     assert_eq!(swept.due_at, Some(last), "the sweep has just looked");
     assert_eq!(paid(&booking(), 61).due_at, None, "nothing was recorded, so nothing can come");
 }
 
 #[test]
 fn facts_that_come_after_the_settlement_change_nothing() {
-    let Sweep::Release(released, _) = booking().sweep(&seen(&NOBODY), at(25 * 60)) else { panic!("it is ripe") };
-    assert_eq!(released.sweep(&seen(&BOTH), at(26 * 60)), Sweep::Nothing);
+    let Sweep::Release(released, _) = booking().sweep(&seen(&NOBODY), HEARD, at(25 * 60)) else { panic!("it is ripe") };
+    assert_eq!(released.sweep(&seen(&BOTH), HEARD, at(26 * 60)), Sweep::Nothing);
     assert_eq!(released.complete(&seen(&BOTH), at(26 * 60)), Err(BookingError::Cancelled));
     assert_eq!(released.complete_by_feedback(at(26 * 60)), Err(BookingError::Cancelled));
 }
@@ -207,36 +225,87 @@ fn a_session_is_moved_at_most_twice_and_not_within_two_hours() {
 #[test]
 fn a_booking_survives_its_stored_form() {
     let (done, _) = now(booking().complete_by_feedback(at(20)));
-    let (cancelled, _) = now(cancel(&booking(), Party::Interviewer, None, &NOBODY, -1));
+    let (cancelled, _) = released(cancel(&booking(), Party::Interviewer, None, &NOBODY, -1));
     for original in [booking(), done, cancelled] {
         let text = serde_json::to_string(&original).unwrap();
         assert_eq!(serde_json::from_str::<Booking>(&text).unwrap(), original);
     }
 }
 
-/// How long the interviewer stayed, or waited, is not known yet.
+/// What has not arrived may still arrive.
 #[test]
-fn the_candidate_does_not_object_while_the_interviewer_may_be_in_the_call() {
-    let code = Some(CancelCode::DidNotTakePlace);
-    let object = |attendance: &Attendance| {
-        booking().cancel(Party::Interviewee, "nobody came".into(), code, attendance, at(61)).is_ok()
-    };
-    let mut attendance = seen(&[(Party::Interviewee, 2, 4), (Party::Interviewer, 0, 4)]);
-    assert!(object(&attendance), "together for two minutes, and both left");
-    for visit in &mut attendance.visits {
-        visit.left_at = None;
+fn neither_word_is_more_certain_than_the_sweep() {
+    let open = |party, from| Visit::new("s", party, Some(at(from)), None);
+    let both_there = vec![open(Party::Interviewee, 0), open(Party::Interviewer, 0)];
+    let [candidate, interviewer] = BOTH.map(|stay| seen(&[stay]).visits.remove(0));
+    let facts = |visits: Vec<Visit>| Attendance { visits, sessions: Vec::new() };
+    for (attendance, why) in [
+        (facts(vec![]), "no event has come"),
+        (facts(both_there), "both seem to be there"),
+        (facts(vec![candidate.clone(), open(Party::Interviewer, 0)]), "they may have left after a minute"),
+        (facts(vec![interviewer, open(Party::Interviewee, 0)]), "the candidate may have left after a minute"),
+        (facts(vec![open(Party::Interviewer, 0)]), "the interviewer may wait"),
+        (facts(vec![open(Party::Interviewee, 0)]), "the interviewer's events may be late"),
+    ] {
+        let Ok(objected) = object(&booking(), &attendance, 61) else { panic!("{why}") };
+        assert_eq!(objected.due_at, Some(at(120)), "{why}");
+        assert_eq!(objected.sweep(&attendance, Asked::NotYet, at(120)), Sweep::Ask, "{why}");
+        assert_eq!(objected.sweep(&attendance, Asked::InVain, at(120)), Sweep::Wait(at(135)), "{why}");
+        let completion = booking().complete(&attendance, at(61));
+        assert!(matches!(completion, Ok(Applied::Now(Completion::Remembered(_)))), "{why}");
+        // What came in the meantime decides, whoever said what.
+        for stream in [Asked::NotYet, Asked::NothingNew] {
+            let Completion::Remembered(claimed) = now(objected.complete(&facts(vec![]), at(62))) else {
+                panic!("{why}")
+            };
+            let paid = claimed.sweep(&seen(&BOTH), stream, at(120));
+            assert!(matches!(paid, Sweep::Capture(..)), "{why}");
+            assert!(matches!(claimed.sweep(&facts(vec![]), HEARD, at(120)), Sweep::Release(..)), "{why}");
+        }
+        assert_eq!(
+            objected.sweep(&attendance, Asked::SomethingNew, at(121)).until(),
+            held_or_later(&attendance),
+            "{why}"
+        );
     }
-    assert!(!object(&attendance), "both are there");
-    let session = crate::settlement::CallSession { session_id: "s".into(), started_at: None, ended_at: Some(at(4)) };
-    attendance.sessions.push(session);
-    assert!(object(&attendance), "it ended for both after two minutes");
-    attendance.sessions.clear();
-    let candidate = attendance.visits.remove(0);
-    assert!(!object(&attendance), "the interviewer waits");
-    let late = booking().cancel(Party::Interviewee, "nobody came".into(), code, &attendance, at(120));
-    assert!(late.is_ok(), "an hour later the sweep has asked; what it did not learn counts for nobody");
-    attendance.visits = vec![candidate];
-    assert!(object(&attendance), "the candidate waits");
+}
+
+impl Sweep {
+    fn until(&self) -> Option<Timestamp> {
+        if let Self::Wait(until) = self { Some(*until) } else { None }
+    }
+}
+
+/// An hour for the rest of the news, unless what is known now is enough to pay.
+fn held_or_later(attendance: &Attendance) -> Option<Timestamp> {
+    let finding = attendance.finding(at(0), at(60));
+    (!matches!(finding, Finding::Held | Finding::CandidateNoShow)).then(|| at(181))
+}
+
+#[test]
+fn an_objection_after_the_first_look_is_decided_within_minutes() {
+    let Sweep::Wait(until) = booking().sweep(&seen(&NOBODY), HEARD, at(120)) else { panic!("nobody's word yet") };
+    let waiting = Booking { due_at: Some(until), ..booking() };
+    assert_eq!(object(&waiting, &seen(&NOBODY), 300).unwrap().due_at, Some(at(305)));
+    let soon = Booking { due_at: Some(at(302)), ..booking() };
+    assert_eq!(object(&soon, &seen(&NOBODY), 300).unwrap().due_at, Some(at(302)));
+}
+
+#[test]
+fn stream_is_asked_only_where_the_decision_needs_it() {
+    assert!(matches!(booking().sweep(&seen(&BOTH), Asked::NotYet, at(120)), Sweep::Capture(..)));
+    for stays in [vec![], vec![(Party::Interviewee, 0, 30)], vec![(Party::Interviewer, 0, 20)]] {
+        assert_eq!(booking().sweep(&seen(&stays), Asked::NotYet, at(120)), Sweep::Ask);
+    }
+    // Its outage keeps nobody from being paid.
+    let waited = seen(&[(Party::Interviewer, 0, 20)]);
+    assert!(matches!(booking().sweep(&waited, Asked::InVain, at(120)), Sweep::Capture(..)));
+    let Completion::Remembered(claimed) = now(booking().complete(&seen(&NOBODY), at(60))) else { panic!() };
+    assert!(matches!(claimed.sweep(&seen(&NOBODY), Asked::InVain, at(25 * 60)), Sweep::Capture(..)));
+    for (stays, minute) in [(vec![(Party::Interviewee, 0, 30)], 120), (vec![], 120), (vec![], 25 * 60)] {
+        let outcome = booking().sweep(&seen(&stays), Asked::InVain, at(minute));
+        assert_eq!(outcome, Sweep::Wait(at(minute + 15)), "{stays:?}");
+    }
 }
 
 #[test]

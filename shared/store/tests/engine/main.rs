@@ -299,7 +299,7 @@ async fn attendance_facts_add_up_in_any_order_and_number() {
         }
     }
     let attendance = store::booking::attendance(table, booking_id(1)).await.unwrap();
-    let visit = |joined_at, left_at| Visit { session_id: "s".into(), party: Party::Interviewer, joined_at, left_at };
+    let visit = |joined_at, left_at| Visit::new("s", Party::Interviewer, joined_at, left_at);
     assert_eq!(attendance.visits, [visit(at(0), at(20)), visit(at(21), at(22))]);
     assert_eq!(attendance.sessions, [session(at(0), at(23))]);
 }
