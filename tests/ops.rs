@@ -213,6 +213,31 @@ async fn a_key_is_rotated_in_two_steps_and_its_value_is_never_shown() {
 }
 
 #[tokio::test]
+async fn a_secret_that_holds_a_placeholder_is_named_with_the_way_to_fill_it() {
+    let stack = Stack::get();
+    let sound = ops(&["secret", "check"]).await;
+    assert!(sound.well && sound.shown["gemini"]["filled"] == true, "{} {}", sound.shown, sound.told);
+    let secrets = kit::aws::Aws::at(stack.ready("awsEndpoint")).secrets_manager();
+    let name = stack.id("unfilled");
+    let held = [
+        ("clerk", json!({ "secretKey": "held-value", "webhookSecret": [] })),
+        ("stream", json!({ "placeholder": "true" })),
+        ("gemini", json!({ "apiKey": "held-value" })),
+    ];
+    for (provider, keys) in held {
+        let id = format!("{name}/{provider}");
+        secrets.create_secret().name(id).secret_string(keys.to_string()).send().await.unwrap();
+    }
+    let said = ops(&["--stack", &name, "secret", "check"]).await;
+    assert!(!said.well, "{}", said.shown);
+    assert_eq!(said.shown["clerk"]["missing"], json!(["webhookSecret"]));
+    assert_eq!(said.shown["stream"]["missing"], json!(["apiKey", "apiSecret"]));
+    assert_eq!(said.shown["gemini"], json!({ "secret": format!("{name}/gemini"), "filled": true }));
+    assert!(said.told.contains(&format!("put-secret-value --secret-id {name}/stream")), "{}", said.told);
+    assert!(!format!("{}{}", said.shown, said.told).contains("held-value"), "{}{}", said.shown, said.told);
+}
+
+#[tokio::test]
 async fn the_smoke_test_passes_and_costs_nobody_anything() {
     let stack = Stack::get();
     let ivy = stack.interviewer("smoked").await;

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use kit::secrets::Provider;
+
 use crate::template::{resources, root};
 
 fn runbook() -> String {
@@ -24,6 +26,19 @@ fn each_alarm_has_an_entry_that_says_who_suffers_how_to_look_and_how_to_mend() {
     for (name, entry) in entries {
         for part in ["**Users:**", "**Look:**", "**Mend:**"] {
             assert!(entry.contains(part), "{name} has no {part}");
+        }
+    }
+}
+
+#[test]
+fn operators_are_told_to_fill_secrets_with_the_keys_that_functions_ask_for() {
+    let manual = fs::read_to_string(root().join("infra/README.md")).unwrap();
+    let commands = fs::read_to_string(root().join("infra/ops/rotation.py")).unwrap();
+    for provider in [Provider::Clerk, Provider::Stream, Provider::Gemini] {
+        let (name, example) = (provider.name(), provider.example());
+        assert!(commands.contains(&format!("\"{name}\": '{example}'")), "infra/ops/rotation.py: {name}");
+        for (page, text) in [("RUNBOOK", runbook()), ("README", manual.clone())] {
+            assert!(text.contains(example), "infra/{page}.md: {name}");
         }
     }
 }

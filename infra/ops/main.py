@@ -58,8 +58,10 @@ def parser():
     rerun = action(group("feedback", "feedback of bookings"), "rerun", queues.feedback_rerun, "generate a feedback again that failed")
     rerun.add_argument("booking", help="booking id")
 
+    keys = group("secret", "providers' keys")
+    action(keys, "check", rotation.secret_check, "whether each provider's secret has its keys or still a placeholder; shows no value")
     rotate = action(
-        group("secret", "providers' keys"),
+        keys,
         "rotate",
         rotation.secret_rotate,
         "change a key in two steps: with --from the new value comes before the old one, without it the old one is dropped",

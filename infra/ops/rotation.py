@@ -1,14 +1,60 @@
-"""Changing a provider's key without refusing anybody meanwhile."""
+"""Providers' secrets: whether they are filled, and changing a key without refusing anybody meanwhile."""
 
 import json
 import pathlib
 import sys
 
+from botocore.exceptions import ClientError
+
 from stack import Refused, show
 
-PROVIDERS = ("clerk", "gemini", "stream")
+# What a filled secret looks like; a test compares it with what functions ask for.
+EXAMPLES = {
+    "clerk": '{"secretKey":"sk_…","webhookSecret":"whsec_…"}',
+    "stream": '{"apiKey":"…","apiSecret":"…"}',
+    "gemini": '{"apiKey":"…"}',
+}
+PROVIDERS = tuple(sorted(EXAMPLES))
 # Of these, functions accept several values at a time: the first signs, any verifies.
 OVERLAPPING = ("apiSecret", "webhookSecret")
+
+
+def is_filled(value):
+    """Whether there is a value, and not merely the example's ellipsis; functions judge in the same way."""
+    values = value if isinstance(value, list) else [value]
+    return any(isinstance(one, str) and one.strip() and "…" not in one for one in values)
+
+
+def missing(provider, text):
+    """The keys that a secret with this text still lacks."""
+    try:
+        keys = json.loads(text)
+    except ValueError:
+        keys = None
+    keys = keys if isinstance(keys, dict) else {}
+    return [name for name in json.loads(EXAMPLES[provider]) if not is_filled(keys.get(name))]
+
+
+def secret_check(stack, options):
+    report, ways = {}, []
+    for provider in PROVIDERS:
+        name = f"{stack.name}/{provider}"
+        try:
+            text = stack.client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", "")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise
+            raise Refused(f"there is no secret {name} in this account and region: give another --stack, profile or region") from None
+        lacks = missing(provider, text)
+        report[provider] = {"secret": name, "filled": not lacks, **({"missing": lacks} if lacks else {})}
+        if lacks:
+            ways.append(
+                f"{name} lacks {', '.join(lacks)}: write {EXAMPLES[provider]} with the real values to {provider}.json, then\n"
+                f"  aws secretsmanager put-secret-value --secret-id {name} --secret-string file://{provider}.json && rm {provider}.json"
+            )
+    show(report)
+    if ways:
+        raise Refused("secrets are not filled\n" + "\n".join(ways))
 
 
 def given(source):

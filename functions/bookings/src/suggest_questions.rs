@@ -7,11 +7,12 @@ use axum::response::Response;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
+use domain::reading::{self, Unreadable};
 use domain::text::cleaned;
 use domain::user::Category;
 use http::StatusCode;
 use kit::callers::Onboarded;
-use kit::error::{Error, not_found};
+use kit::error::{Error, Fault, not_found};
 use kit::extract::RequestBody;
 use kit::secrets::Provider;
 use kit::write::answer;
@@ -135,8 +136,8 @@ async fn ask(app: &App, material: Material) -> Result<Questions, Error> {
         "MATERIAL\ncategories: {categories}\nseniority: {}\nnumber of questions: {}\n",
         material.seniority, material.count
     );
+    let mut trouble: Option<GeminiError> = None;
     let models = [&app.config.gemini_model, &app.config.gemini_fallback_model];
-    let mut trouble = GeminiError::Malformed;
     for (model, timeout) in models.into_iter().zip(TIMEOUTS) {
         let request = GenerateRequest {
             model: model.clone(),
@@ -149,24 +150,24 @@ async fn ask(app: &App, material: Material) -> Result<Questions, Error> {
         };
         match gemini.generate(&request).await {
             Ok(generated) => match read(&generated.text, material.count) {
-                Some(questions) => return Ok(questions),
-                None => trouble = GeminiError::Malformed,
+                Ok(questions) => return Ok(questions),
+                Err(why) => trouble = Some(GeminiError::unreadable_text(why)),
             },
             // What stops a prompt is what the caller put into it.
             Err(GeminiError::Blocked { .. }) => {
                 let refusal = "the model refuses to write about this; say it in other words";
                 return Err(ValidationError::field("seniority", refusal).into());
             }
-            Err(error) if error.try_fallback_model() => trouble = error,
+            Err(error) if error.try_fallback_model() => trouble = Some(error),
             Err(error) => return Err(error.into()),
         }
     }
-    Err(trouble.into())
+    Err(trouble.map_or_else(|| Fault("there is no model to ask".to_owned()).into(), Error::from))
 }
 
 /// What the model wrote, if it is what was asked for.
-fn read(text: &str, count: usize) -> Option<Questions> {
-    let mut written: Questions = serde_json::from_str(text).ok()?;
+fn read(text: &str, count: usize) -> Result<Questions, Unreadable> {
+    let mut written: Questions = reading::read(text.as_bytes())?;
     for Question { question, rationale, follow_ups } in &mut written.questions {
         for text in [question, rationale].into_iter().chain(&mut *follow_ups) {
             cleaned(text).trim().clone_into(text);
@@ -175,7 +176,11 @@ fn read(text: &str, count: usize) -> Option<Questions> {
     }
     written.questions.retain(|q| !q.question.is_empty());
     written.questions.truncate(count);
-    (!written.questions.is_empty()).then_some(written)
+    if written.questions.is_empty() {
+        Err(Unreadable::wrong("questions", "a list with a question in it"))
+    } else {
+        Ok(written)
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use domain::ids::UserId;
 use domain::user::{Identity, User};
 use kit::error::Error;
 use kit::secrets::Provider;
-use kit::webhook::{DeliveryError, RawDelivery, Received, received};
+use kit::webhook::{RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
 use kit::{App, Route, Who};
 use providers::clerk::ClerkUser;
@@ -42,7 +42,7 @@ async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<
         })
     };
     check(&app, Provider::Clerk, "webhookSecret", &judge).await?;
-    let event = parse(&delivery.body).map_err(|error| DeliveryError::Malformed(error.to_string()))?;
+    let event = parse(&delivery.body).map_err(|error| unreadable(&app, Provider::Clerk, error.to_string()))?;
     let kind = match &event {
         ClerkEvent::UserUpserted { .. } => "user upserted",
         ClerkEvent::UserDeleted { .. } => "user deleted",

@@ -10,7 +10,7 @@ use domain::ids::BookingId;
 use domain::settlement::{CallSession, Told};
 use kit::error::Error;
 use kit::secrets::Provider;
-use kit::webhook::{DeliveryError, RawDelivery, Received, received};
+use kit::webhook::{DeliveryError, RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
 use kit::{App, Route, Who};
 use providers::stream::webhook::{
@@ -52,7 +52,7 @@ async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result
         })
     };
     check(&app, Provider::Stream, "apiSecret", &judge).await?;
-    let event = match parse(&body).map_err(|error| DeliveryError::Malformed(error.to_string()))? {
+    let event = match parse(&body).map_err(|error| unreadable(&app, Provider::Stream, error.to_string()))? {
         StreamEvent::Call(event) => event,
         StreamEvent::Unknown { kind } => {
             tracing::info!(event.kind = kind, "event of no concern");

@@ -13,6 +13,7 @@ pub mod money;
 pub mod patience;
 pub mod problem;
 pub mod rate;
+pub mod reading;
 pub mod settlement;
 pub mod speech;
 pub mod text;

@@ -2,19 +2,21 @@
 //! Never in environment variables, logs or errors.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use domain::problem::{Kind, Problem};
 use jiff::{SignedDuration, Timestamp};
 use providers::Secret;
 use serde_json::Value;
 
 use crate::BoxFuture;
 use crate::aws::Aws;
-use crate::error::{Error, Fault, Unavailable};
+use crate::error::{Error, Unavailable};
 
 /// How long a secret is used without asking again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// How often a refused key or signature makes us ask again.
+/// How often a refused key or signature, or a secret that nobody has filled yet, makes us ask again.
 const REREAD_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
 /// Whose secret.
@@ -37,14 +39,52 @@ impl Provider {
             Self::Gemini => "gemini",
         }
     }
+
+    /// What a filled secret looks like.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::Clerk => r#"{"secretKey":"sk_…","webhookSecret":"whsec_…"}"#,
+            Self::Stream => r#"{"apiKey":"…","apiSecret":"…"}"#,
+            Self::Gemini => r#"{"apiKey":"…"}"#,
+        }
+    }
+}
+
+/// A deployment's secret lacks a key: an operator has not filled it yet. Whoever asks is told to try again, as with any other
+/// trouble that is not theirs.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret {secret} has no value for {key}: fill it with {example} (infra/RUNBOOK.md, \"Keys\")")]
+pub struct Unfilled {
+    /// The secret's name in Secrets Manager.
+    pub secret: String,
+    /// Which key has no value, or only a placeholder.
+    pub key: &'static str,
+    /// What a filled one looks like.
+    pub example: &'static str,
+}
+
+impl Problem for Unfilled {
+    fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+    fn code(&self) -> &'static str {
+        "upstream_unavailable"
+    }
+    fn retry_after_seconds(&self) -> Option<u64> {
+        Some(REREAD_INTERVAL.as_secs().unsigned_abs())
+    }
 }
 
 /// The keys of one provider.
 #[derive(Clone)]
 pub struct ProviderSecret {
     provider: Provider,
+    /// The secret's name in Secrets Manager.
+    name: Arc<str>,
     values: Arc<Value>,
     read_at: Timestamp,
+    /// Whether it was seen, and told, that a key which is needed has no value.
+    unfilled: Arc<AtomicBool>,
 }
 
 impl ProviderSecret {
@@ -54,13 +94,23 @@ impl ProviderSecret {
             Value::Array(items) => items.iter().collect(),
             single => vec![single],
         };
+        // The ellipsis stands where somebody copied the example and forgot to replace it.
+        let is_value = |text: &&str| !text.trim().is_empty() && !text.contains('…');
         let secrets: Vec<Secret> =
-            list.into_iter().filter_map(Value::as_str).filter(|s| !s.is_empty()).map(Secret::new).collect();
+            list.into_iter().filter_map(Value::as_str).filter(is_value).map(Secret::new).collect();
         if secrets.is_empty() {
-            let name = self.provider.name();
-            return Err(Fault(format!("the secret of {name} has no value for {key}: fill it")).into());
+            let unfilled = Unfilled { secret: self.name.to_string(), key, example: self.provider.example() };
+            if !self.unfilled.swap(true, Ordering::Relaxed) {
+                tracing::error!(secret = unfilled.secret, error = %unfilled, "a secret is not filled");
+            }
+            return Err(unfilled.into());
         }
         Ok(secrets)
+    }
+
+    /// How long it is used without asking again. One that is not filled yet is looked at again soon: somebody is about to.
+    fn fresh_for(&self) -> SignedDuration {
+        if self.unfilled.load(Ordering::Relaxed) { REREAD_INTERVAL } else { FRESH }
     }
 
     /// The value under `key` that signs.
@@ -104,7 +154,7 @@ impl Secrets {
     /// The secret of `provider`, from memory where it is fresh.
     pub fn get(&self, provider: Provider, now: Timestamp) -> BoxFuture<'_, Result<ProviderSecret, Error>> {
         Box::pin(async move {
-            match self.cached(provider).filter(|s| now.duration_since(s.read_at) < FRESH) {
+            match self.cached(provider).filter(|s| now.duration_since(s.read_at) < s.fresh_for()) {
                 Some(secret) => Ok(secret),
                 None => self.read(provider, now).await,
             }
@@ -127,23 +177,92 @@ impl Secrets {
     }
 
     async fn read(&self, provider: Provider, now: Timestamp) -> Result<ProviderSecret, Error> {
-        let values = match &self.source {
-            Source::Fixed(fixed) => fixed.lock().unwrap_or_else(PoisonError::into_inner)[provider.name()].clone(),
+        let (name, values) = match &self.source {
+            Source::Fixed(fixed) => {
+                let values = fixed.lock().unwrap_or_else(PoisonError::into_inner)[provider.name()].clone();
+                (provider.name().to_owned(), values)
+            }
             Source::Manager { aws, prefix, client } => {
                 let client = client.get_or_init(|| aws.secrets_manager());
                 let id = format!("{prefix}/{}", provider.name());
-                let answer = client.get_secret_value().secret_id(id).send().await.map_err(|e| Unavailable {
+                let answer = client.get_secret_value().secret_id(&id).send().await.map_err(|e| Unavailable {
                     what: "Secrets Manager",
                     why: aws_sdk_secretsmanager::error::DisplayErrorContext(&e).to_string(),
                     retry_after_seconds: 5,
                 })?;
                 let text = answer.secret_string.unwrap_or_default();
-                serde_json::from_str(&text)
-                    .map_err(|_| Fault(format!("the secret of {} is not JSON", provider.name())))?
+                // What is no JSON has no keys, like the placeholder.
+                (id, serde_json::from_str(&text).unwrap_or_default())
             }
         };
-        let secret = ProviderSecret { provider, values: Arc::new(values), read_at: now };
+        let secret = ProviderSecret {
+            provider,
+            name: name.into(),
+            values: Arc::new(values),
+            read_at: now,
+            unfilled: Arc::default(),
+        };
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(provider, secret.clone());
         Ok(secret)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_nobody_filled_is_named_with_the_way_to_fill_it() {
+        for unfilled in [
+            json!({ "placeholder": "true" }),
+            json!({}),
+            json!("s3cret"),
+            json!({ "apiKey": "", "apiSecret": [] }),
+            json!({ "apiKey": " ", "apiSecret": ["", 7] }),
+            serde_json::from_str(Provider::Stream.example()).unwrap(),
+        ] {
+            let secrets = Secrets::fixed(json!({ "stream": unfilled }));
+            let secret = secrets.get(Provider::Stream, at(0)).await.unwrap();
+            for key in ["apiKey", "apiSecret"] {
+                let Err(Error::Refused(problem)) = secret.all(key) else { panic!("{unfilled}") };
+                assert_eq!((problem.kind(), problem.code()), (Kind::Unavailable, "upstream_unavailable"));
+                let told = problem.to_string();
+                assert!(
+                    told.starts_with(&format!("the secret stream has no value for {key}: fill it with {{")),
+                    "{told}"
+                );
+                assert!(!told.contains("s3cret"), "{told}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_filled_is_in_force_within_a_minute() {
+        let secrets = Secrets::fixed(json!({ "gemini": { "placeholder": "true" } }));
+        let key = async |second| secrets.get(Provider::Gemini, at(second)).await.unwrap().first("apiKey");
+        assert!(key(0).await.is_err());
+        secrets.replace(json!({ "gemini": { "apiKey": "k" } }));
+        assert!(key(59).await.is_err());
+        assert_eq!(key(60).await.unwrap().expose(), "k");
+        secrets.replace(json!({ "gemini": { "apiKey": "k2" } }));
+        assert_eq!(key(299).await.unwrap().expose(), "k", "a good one is kept for five minutes");
+    }
+
+    #[test]
+    fn an_example_has_the_keys_that_clients_ask_for() {
+        for (provider, keys) in [
+            (Provider::Clerk, vec!["secretKey", "webhookSecret"]),
+            (Provider::Stream, vec!["apiKey", "apiSecret"]),
+            (Provider::Gemini, vec!["apiKey"]),
+        ] {
+            let example: serde_json::Map<String, Value> = serde_json::from_str(provider.example()).unwrap();
+            assert_eq!(example.keys().collect::<Vec<_>>(), keys, "{}", provider.name());
+        }
     }
 }

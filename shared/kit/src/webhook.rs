@@ -9,6 +9,8 @@ use http::{HeaderMap, StatusCode};
 use crate::App;
 use crate::error::Error;
 use crate::extract::read_body;
+use crate::secrets::Provider;
+use crate::telemetry::{Metric, count};
 
 /// The largest delivery we read, before and after it is inflated (a provider's largest is a few kilobytes).
 pub const MAX_DELIVERY_BYTES: usize = 1024 * 1024;
@@ -59,6 +61,14 @@ impl Problem for DeliveryError {
             Self::TooLarge => "payload_too_large",
         }
     }
+}
+
+/// 400 for a signed delivery that cannot be read, counted like a refused one: what it told is lost, and operators learn which
+/// member was missing or wrong. `why` holds nothing of the content.
+pub fn unreadable(app: &App, provider: Provider, why: String) -> Error {
+    tracing::warn!(provider = provider.name(), why, "delivery cannot be read");
+    count(Metric::WebhookRefused, 1, app.now());
+    DeliveryError::Malformed(why).into()
 }
 
 /// What a provider is told: its delivery, or the intent to act on it, is durable.

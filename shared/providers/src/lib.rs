@@ -11,12 +11,14 @@ mod mac;
 mod null;
 pub mod secret;
 pub mod stream;
+pub mod unexpected;
 
 #[cfg(test)]
 mod test_server;
 
 pub use http::{BaseUrl, Http, NoAnswer, Reach, UrlError};
 pub use secret::Secret;
+pub use unexpected::Unexpected;
 
 /// A future behind a pointer, so that the code of a client is compiled once, here, and not into each Lambda.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::reading::{self, Unreadable};
 use crate::text;
 use crate::transcript::Speaker;
 
@@ -83,7 +84,7 @@ pub struct DraftQuote {
 pub enum DraftError {
     /// It is not JSON of the form that was asked for.
     #[error("the answer does not have the form that was asked for: {0}")]
-    Form(String),
+    Form(Unreadable),
     /// A member has a value we cannot take.
     #[error("`{field}` {reason}")]
     Value {
@@ -94,23 +95,11 @@ pub enum DraftError {
     },
 }
 
-impl DraftError {
-    fn form(error: &serde_json::Error) -> Self {
-        let message = error.to_string();
-        // Other messages of the parser repeat parts of the answer.
-        if message.starts_with("missing field") {
-            return Self::Form(message);
-        }
-        let (kind, line, column) = (error.classify(), error.line(), error.column());
-        Self::Form(format!("{kind:?} error at line {line}, column {column}"))
-    }
-}
-
 impl DraftFeedback {
     /// Reads and checks a model's answer. Unknown members are ignored; texts are cleaned and trimmed. Quotes are not: what is
     /// stored of them is the transcript's.
     pub fn parse(json: &str) -> Result<Self, DraftError> {
-        let mut draft: Self = serde_json::from_str(json).map_err(|error| DraftError::form(&error))?;
+        let mut draft: Self = reading::read(json.as_bytes()).map_err(DraftError::Form)?;
         for (field, text) in [
             ("summary", &mut draft.summary),
             ("technical", &mut draft.technical),
@@ -269,12 +258,12 @@ pub(super) mod tests {
             let mut answer = good.clone();
             answer[key] = value;
             let refused = DraftFeedback::parse(&answer.to_string()).unwrap_err().to_string();
-            assert!(refused.contains("Data error at line 1") && !refused.contains("SECRET"), "{refused}");
+            assert!(refused.contains(&format!(": {key} is not ")) && !refused.contains("SECRET"), "{refused}");
         }
         let mut answer = good.clone();
         answer.as_object_mut().unwrap().remove("technical");
         let refused = DraftFeedback::parse(&answer.to_string()).unwrap_err().to_string();
-        assert!(refused.contains("missing field `technical`"), "{refused}");
+        assert!(refused.ends_with("the member technical is missing"), "{refused}");
         let cut = good.to_string();
         for text in ["", "I cannot do that.", "[]", "null", &cut[..cut.len() / 2]] {
             assert!(matches!(DraftFeedback::parse(text), Err(DraftError::Form(_))), "{text}");

@@ -4,15 +4,18 @@ use std::time::Duration;
 
 use ::http::{Method, StatusCode};
 use domain::ids::UserId;
+use domain::reading::Unreadable;
 use serde::Deserialize;
 
 use super::user::{ClerkUser, UserWire};
 use crate::BoxFuture;
 use crate::http::{self, Answer, BaseUrl, Http, NoAnswer, Request, UrlError};
 use crate::secret::Secret;
+use crate::unexpected::{Operation, Unexpected, Why};
 
 /// The version of the API that the answers are read by; it is what Clerk's current SDK sends.
 const API_VERSION: &str = "2026-05-12";
+const GET_USER: Operation = Operation { provider: "Clerk", name: "get user" };
 
 /// Why Clerk did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +41,8 @@ pub enum ClerkError {
     #[error("Clerk is not available")]
     Unavailable(#[source] NoAnswer),
     /// An answer that is not what the documentation promises.
-    #[error("Clerk gave an answer that makes no sense")]
-    Unexpected,
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
 }
 
 #[derive(Deserialize)]
@@ -53,14 +56,14 @@ struct ErrorWire {
 }
 
 impl ClerkError {
-    pub(super) fn from_no_answer(reason: NoAnswer) -> Self {
+    pub(super) fn from_no_answer(operation: Operation, reason: NoAnswer) -> Self {
         match reason {
-            NoAnswer::TooLong { .. } => Self::Unexpected,
+            NoAnswer::TooLong { limit_bytes } => operation.unexpected(Why::TooLong(limit_bytes)).into(),
             reason => Self::Unavailable(reason),
         }
     }
 
-    pub(super) fn from_answer(answer: &Answer) -> Self {
+    pub(super) fn from_answer(operation: Operation, answer: &Answer) -> Self {
         let status = answer.status.as_u16();
         match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Unauthorized,
@@ -72,7 +75,7 @@ impl ClerkError {
                 let code = errors.and_then(|wire| wire.errors.into_iter().next()).map(|error| error.code);
                 Self::Refused { status, code }
             }
-            _ => Self::Unexpected,
+            _ => operation.unexpected(Why::Status(status)).into(),
         }
     }
 }
@@ -94,19 +97,27 @@ impl ClerkClient {
     /// The user as they are now; `None` if there is none, or no longer.
     pub fn get_user<'a>(&'a self, user_id: &'a UserId) -> BoxFuture<'a, Result<Option<ClerkUser>, ClerkError>> {
         Box::pin(async move {
-            let url = self.base.join(&["users", user_id.as_str()]).map_err(|_| ClerkError::Unexpected)?;
+            let url = self
+                .base
+                .join(&["users", user_id.as_str()])
+                .map_err(|error| GET_USER.unexpected(Why::Address(error)))?;
             let request = Request::new(Method::GET, url)
                 .secret_header("authorization", &format!("Bearer {}", self.secret_key.expose()))
                 .header("clerk-api-version", API_VERSION);
-            let answer = self.http.exchange_repeatable(&request).await.map_err(ClerkError::from_no_answer)?;
+            let outcome = self.http.exchange_repeatable(&request).await;
+            let answer = outcome.map_err(|reason| ClerkError::from_no_answer(GET_USER, reason))?;
             match answer.status {
                 StatusCode::OK => {
-                    let wire: UserWire = serde_json::from_slice(&answer.body).map_err(|_| ClerkError::Unexpected)?;
-                    let user = wire.into_user().filter(|user| user.user_id == *user_id);
-                    user.map(Some).ok_or(ClerkError::Unexpected)
+                    let wire: UserWire = GET_USER.read(&answer)?;
+                    let wrong = |member, expected| GET_USER.wrong(&answer, Unreadable::wrong(member, expected));
+                    let user = wire.into_user().ok_or_else(|| wrong("updated_at", "a possible time"))?;
+                    if user.user_id != *user_id {
+                        return Err(wrong("id", "the user who was asked for").into());
+                    }
+                    Ok(Some(user))
                 }
                 StatusCode::NOT_FOUND => Ok(None),
-                _ => Err(ClerkError::from_answer(&answer)),
+                _ => Err(ClerkError::from_answer(GET_USER, &answer)),
             }
         })
     }
@@ -174,7 +185,15 @@ mod tests {
         }
         let odd = json!({ "id": "user_other", "updated_at": 1 });
         for reply in [Reply::new(200, "<html>"), Reply::new(200, "{}"), Reply::new(302, ""), Reply::json(200, &odd)] {
-            assert!(matches!(ask_once(reply).await, ClerkError::Unexpected));
+            assert!(matches!(ask_once(reply).await, ClerkError::Unexpected(_)));
+        }
+        for (reply, told) in [
+            (Reply::json(200, &odd), "status 200, id is not the user who was asked for"),
+            (Reply::new(302, ""), "status 302 is neither a success nor a refusal"),
+            (Reply::new(200, r#"{"id":"user_1","updated_at":"zoe"}"#), "status 200, updated_at is not a whole number"),
+        ] {
+            let error = ask_once(reply).await;
+            assert_eq!(error.to_string(), format!("Clerk's answer to get user cannot be used: {told}"));
         }
         let cut = ask_once(Reply::cut(200, "{", 9)).await;
         assert!(matches!(cut, ClerkError::Unavailable(NoAnswer::Broken(_))));

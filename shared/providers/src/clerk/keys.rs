@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::http::Method;
+use domain::reading::{self, Unreadable};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
@@ -14,7 +15,9 @@ use super::client::ClerkError;
 use super::session::{self, Refusal, Session, TokenError};
 use crate::BoxFuture;
 use crate::http::{BaseUrl, Http, Request, UrlError};
+use crate::unexpected::{Operation, Why};
 
+const FETCH_KEYS: Operation = Operation { provider: "Clerk", name: "fetch keys" };
 /// A caller waits for this, so it is short; the key set is a few hundred bytes.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(3);
 /// For how long an unknown key id is not asked for again.
@@ -31,8 +34,8 @@ pub struct Jwks {
 
 /// A text that is not a JWKS document.
 #[derive(Debug, thiserror::Error)]
-#[error("not a JWKS document")]
-pub struct JwksError(#[source] serde_json::Error);
+#[error("not a JWKS document: {0}")]
+pub struct JwksError(Unreadable);
 
 #[derive(Deserialize)]
 struct JwksWire {
@@ -53,7 +56,10 @@ struct JwkWire {
 impl Jwks {
     /// Reads a JWKS document (RFC 7517). Keys that are not RSA signing keys for RS256 are left out.
     pub fn parse(document: &str) -> Result<Self, JwksError> {
-        let wire: JwksWire = serde_json::from_str(document).map_err(JwksError)?;
+        reading::read(document.as_bytes()).map(Self::usable).map_err(JwksError)
+    }
+
+    fn usable(wire: JwksWire) -> Self {
         let usable = |jwk: JwkWire| {
             let signs = jwk.purpose.as_deref().is_none_or(|purpose| purpose == "sig");
             let rs256 = jwk.alg.as_deref().is_none_or(|alg| alg == "RS256");
@@ -63,7 +69,7 @@ impl Jwks {
             let key = DecodingKey::from_rsa_components(&jwk.n?, &jwk.e?).ok()?;
             Some((jwk.kid?, key))
         };
-        Ok(Self { keys: wire.keys.into_iter().filter_map(usable).collect() })
+        Self { keys: wire.keys.into_iter().filter_map(usable).collect() }
     }
 
     pub(super) fn get(&self, key_id: &str) -> Option<&DecodingKey> {
@@ -80,15 +86,24 @@ impl fmt::Debug for Jwks {
 /// Fetches the issuer's current keys, from `{issuer}/.well-known/jwks.json`.
 pub fn fetch_jwks<'a>(http: &'a Http, issuer: &'a BaseUrl) -> BoxFuture<'a, Result<Jwks, ClerkError>> {
     Box::pin(async move {
-        let url = issuer.join(&[".well-known", "jwks.json"]).map_err(|_| ClerkError::Unexpected)?;
+        let url =
+            issuer.join(&[".well-known", "jwks.json"]).map_err(|error| FETCH_KEYS.unexpected(Why::Address(error)))?;
         let request = Request::new(Method::GET, url).timeout(FETCH_TIMEOUT);
-        let answer = http.exchange_repeatable(&request).await.map_err(ClerkError::from_no_answer)?;
+        let outcome = http.exchange_repeatable(&request).await;
+        let answer = outcome.map_err(|reason| ClerkError::from_no_answer(FETCH_KEYS, reason))?;
         if !answer.status.is_success() {
-            return Err(ClerkError::from_answer(&answer));
+            return Err(ClerkError::from_answer(FETCH_KEYS, &answer));
         }
-        let document = std::str::from_utf8(&answer.body).map_err(|_| ClerkError::Unexpected)?;
-        Jwks::parse(document).map_err(|_| ClerkError::Unexpected)
+        Ok(Jwks::usable(FETCH_KEYS.read(&answer)?))
     })
+}
+
+/// What kept the keys from coming, with what is behind it.
+fn why(error: &ClerkError) -> String {
+    match error {
+        ClerkError::Unavailable(reason) => format!("{error}: {reason}"),
+        error => error.to_string(),
+    }
 }
 
 /// Why a caller is not known.
@@ -98,8 +113,8 @@ pub enum SessionError {
     #[error("the session token is refused: {0}")]
     Refused(Refusal),
     /// The token's key is unknown and the issuer cannot be asked for newer keys: 503, since the token may be good.
-    #[error("the issuer's keys cannot be fetched")]
-    KeysUnavailable,
+    #[error("the issuer's keys cannot be fetched: {0}")]
+    KeysUnavailable(String),
 }
 
 /// Verifies session tokens of one issuer, with keys in memory.
@@ -115,10 +130,11 @@ pub struct SessionVerifier {
     asked_for: tokio::sync::Mutex<BTreeMap<String, Refresh>>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Refresh {
     at: Timestamp,
-    succeeded: bool,
+    /// Why the keys were not fetched.
+    failure: Option<String>,
 }
 
 impl SessionVerifier {
@@ -152,16 +168,18 @@ impl SessionVerifier {
         let mut asked_for = self.asked_for.lock().await;
         asked_for.retain(|_, refresh| now.duration_since(refresh.at).abs() < REFRESH_INTERVAL);
         let refresh = match asked_for.get(&key_id) {
-            Some(refresh) => *refresh,
+            Some(refresh) => refresh.clone(),
             // The key may be a good one: it is known again when there is room to ask.
-            None if asked_for.len() >= ASKED_AT_MOST => Refresh { at: now, succeeded: false },
+            None if asked_for.len() >= ASKED_AT_MOST => {
+                Refresh { at: now, failure: Some("too many unknown keys within a minute".to_owned()) }
+            }
             None => {
                 let fetched = fetch_jwks(&self.http, &self.issuer_url).await;
-                let refresh = Refresh { at: now, succeeded: fetched.is_ok() };
+                let refresh = Refresh { at: now, failure: fetched.as_ref().err().map(why) };
                 if let Ok(keys) = fetched {
                     *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
                 }
-                asked_for.insert(key_id, refresh);
+                asked_for.insert(key_id, refresh.clone());
                 refresh
             }
         };
@@ -169,8 +187,10 @@ impl SessionVerifier {
         match self.judge(token, now) {
             Ok(session) => Ok(session),
             Err(TokenError::Refused(refusal)) => Err(SessionError::Refused(refusal)),
-            Err(TokenError::UnknownKey) if refresh.succeeded => Err(SessionError::Refused(Refusal::Key)),
-            Err(TokenError::UnknownKey) => Err(SessionError::KeysUnavailable),
+            Err(TokenError::UnknownKey) => Err(match refresh.failure {
+                None => SessionError::Refused(Refusal::Key),
+                Some(why) => SessionError::KeysUnavailable(why),
+            }),
         }
     }
 
@@ -323,7 +343,10 @@ mod tests {
         for (second, id) in [(1_001, "ins_2"), (1_002, "ins_3"), (1_003, "ins_4"), (1_004, "ins_5")] {
             assert!(judge(id, second).await.is_ok(), "{id}");
         }
-        assert!(matches!(judge("ins_6", 1_005).await, Err(SessionError::KeysUnavailable)), "a handful was asked for");
+        assert!(
+            matches!(judge("ins_6", 1_005).await, Err(SessionError::KeysUnavailable(_))),
+            "a handful was asked for"
+        );
         assert_eq!(server.request_count(), 5);
         assert!(judge("ins_6", 1_060).await.is_ok(), "the first is a minute ago");
     }
@@ -336,7 +359,7 @@ mod tests {
         let good = token(&server.base(), "ins_1");
         for (second, asked) in [(1_000, 1), (1_059, 1), (1_060, 2)] {
             let outcome = verifier.verify(&good, at(second)).await;
-            assert!(matches!(outcome, Err(SessionError::KeysUnavailable)), "at {second}");
+            assert!(matches!(outcome, Err(SessionError::KeysUnavailable(_))), "at {second}");
             assert_eq!(server.request_count(), asked, "at {second}");
         }
         assert!(verifier.verify(&good, at(1_120)).await.is_ok());

@@ -4,6 +4,7 @@ use ::http::HeaderMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use domain::ids::UserId;
+use domain::reading::{self, Unreadable};
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -85,21 +86,18 @@ pub enum ClerkEvent {
     },
 }
 
-/// A body that is not what its `type` promises.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Not JSON, or members are missing or of the wrong type.
-    #[error("the event is malformed at line {line}, column {column}")]
-    Malformed {
-        /// Line of the body, from 1.
-        line: usize,
-        /// Column in the line, from 1.
-        column: usize,
-    },
-    /// `updated_at` is outside all calendars.
-    #[error("the event has an impossible time")]
-    Time,
+/// A body that is not what its `type` promises. It holds nothing of what the body says but the name of an event we know.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("of {}, {why}", .event.unwrap_or("an event"))]
+pub struct ParseError {
+    /// The event's `type`, where that could be read.
+    pub event: Option<&'static str>,
+    /// Which member is missing or wrong.
+    pub why: Unreadable,
 }
+
+/// The events that we read.
+const EVENTS: [&str; 3] = ["user.created", "user.updated", "user.deleted"];
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -119,23 +117,19 @@ struct DeletedWire {
 
 /// Reads a verified delivery.
 pub fn parse(body: &[u8]) -> Result<ClerkEvent, ParseError> {
-    let Envelope { kind } = serde_json::from_slice(body).map_err(malformed)?;
-    match kind.as_str() {
-        "user.created" | "user.updated" => {
-            let wire: Carrying<UserWire> = serde_json::from_slice(body).map_err(malformed)?;
-            Ok(ClerkEvent::UserUpserted { user: wire.data.into_user().ok_or(ParseError::Time)? })
-        }
-        "user.deleted" => {
-            let wire: Carrying<DeletedWire> = serde_json::from_slice(body).map_err(malformed)?;
-            Ok(ClerkEvent::UserDeleted { user_id: wire.data.id })
-        }
-        _ => Ok(ClerkEvent::Unknown { kind }),
+    let Envelope { kind } = reading::read(body).map_err(|why| ParseError { event: None, why })?;
+    let Some(event) = EVENTS.into_iter().find(|known| *known == kind) else {
+        return Ok(ClerkEvent::Unknown { kind });
+    };
+    let malformed = |why| ParseError { event: Some(event), why };
+    if event == "user.deleted" {
+        let wire: Carrying<DeletedWire> = reading::read(body).map_err(malformed)?;
+        return Ok(ClerkEvent::UserDeleted { user_id: wire.data.id });
     }
-}
-
-/// The parser's own message is dropped, because it quotes the value it stumbled over.
-fn malformed(error: serde_json::Error) -> ParseError {
-    ParseError::Malformed { line: error.line(), column: error.column() }
+    let wire: Carrying<UserWire> = reading::read(body).map_err(malformed)?;
+    let user =
+        wire.data.into_user().ok_or_else(|| malformed(Unreadable::wrong("data.updated_at", "a possible time")))?;
+    Ok(ClerkEvent::UserUpserted { user })
 }
 
 #[cfg(test)]
@@ -269,12 +263,18 @@ mod tests {
             r#"{"type":"user.updated","data":{"id":"user_1"}}"#,
             r#"{"type":"user.updated","data":{"id":"user_1","updated_at":"now"}}"#,
         ] {
-            assert!(matches!(parse(wrong.as_bytes()), Err(ParseError::Malformed { .. })), "{wrong}");
+            assert!(parse(wrong.as_bytes()).is_err(), "{wrong}");
         }
         let personal = parse(br#"{"type":"user.updated","data":{"id":"user_1","updated_at":"zoe@example.com"}}"#);
         let error = personal.unwrap_err();
+        assert_eq!(error.to_string(), "of user.updated, data.updated_at is not a whole number");
         assert!(!format!("{error} {error:?}").contains("zoe"), "{error}");
+        let nameless = parse(br#"{"type":"user.created","data":{"updated_at":1,"zoe":"zoe"}}"#).unwrap_err();
+        assert_eq!(nameless.to_string(), "of user.created, the member data.id is missing");
+        let untyped = parse(br#"{"type":["zoe"]}"#).unwrap_err();
+        assert_eq!(untyped.to_string(), "of an event, type is not a text");
         let impossible = r#"{"type":"user.updated","data":{"id":"user_1","updated_at":9223372036854775807}}"#;
-        assert!(matches!(parse(impossible.as_bytes()), Err(ParseError::Time)));
+        let error = parse(impossible.as_bytes()).unwrap_err();
+        assert_eq!(error.to_string(), "of user.updated, data.updated_at is not a possible time");
     }
 }

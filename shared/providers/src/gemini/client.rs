@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::Duration;
 
 use ::http::Method;
+use domain::reading::Unreadable;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::{CutReason, GeminiError};
+use super::error::{CutReason, GENERATE, GeminiError};
 use crate::BoxFuture;
 use crate::http::{BaseUrl, Http, Request, UrlError};
 use crate::secret::Secret;
@@ -132,8 +133,8 @@ impl GeminiClient {
             if !answer.status.is_success() {
                 return Err(GeminiError::from_answer(&answer));
             }
-            let wire: AnswerWire = serde_json::from_slice(&answer.body).map_err(|_| GeminiError::Malformed)?;
-            wire.into_generated()
+            let wire: AnswerWire = GENERATE.read(&answer)?;
+            wire.into_generated(&|member, expected| GENERATE.wrong(&answer, Unreadable::wrong(member, expected)).into())
         })
     }
 }
@@ -211,7 +212,7 @@ struct UsageWire {
 }
 
 impl AnswerWire {
-    fn into_generated(self) -> Result<Generated, GeminiError> {
+    fn into_generated(self, wrong: &dyn Fn(&str, &'static str) -> GeminiError) -> Result<Generated, GeminiError> {
         let usage = TokenUsage {
             prompt: self.usage_metadata.prompt_token_count,
             output: self.usage_metadata.candidates_token_count,
@@ -219,7 +220,8 @@ impl AnswerWire {
             total: self.usage_metadata.total_token_count,
         };
         let Some(candidate) = self.candidates.into_iter().next() else {
-            let feedback = self.prompt_feedback.ok_or(GeminiError::Malformed)?;
+            let feedback =
+                self.prompt_feedback.ok_or_else(|| wrong("candidates", "a list of one, with no block reason"))?;
             let reason = block_reason(&feedback.block_reason).unwrap_or("UNKNOWN");
             return Err(GeminiError::Blocked { reason, usage });
         };
@@ -229,7 +231,8 @@ impl AnswerWire {
             "MAX_TOKENS" => return cut(CutReason::MaxTokens),
             "CONTINUATION" => return cut(CutReason::Continuation),
             other => {
-                let reason = block_reason(other).ok_or(GeminiError::Malformed)?;
+                let reason = block_reason(other)
+                    .ok_or_else(|| wrong("candidates[0].finishReason", "one of the names we know"))?;
                 return Err(GeminiError::Blocked { reason, usage });
             }
         }

@@ -96,7 +96,7 @@ async fn every_known_answer_is_understood() {
                 };
                 assert_eq!((reason, usage), (expected, spent(5_210, 0, 0, 5_210)));
             }
-            "unknown_finish_reason" => assert!(matches!(outcome, Err(GeminiError::Malformed))),
+            "unknown_finish_reason" => assert!(matches!(outcome, Err(GeminiError::Malformed(_)))),
             other => panic!("{other}"),
         }
     }
@@ -170,7 +170,20 @@ async fn a_daily_quota_is_told_apart() {
 #[tokio::test]
 async fn trouble_on_the_way_has_its_class() {
     for body in ["", "<html>", "[]", "{}", r#"{"candidates":[{}]}"#, r#"{"candidates":[{"finishReason":7}]}"#] {
-        assert!(matches!(outcome(Reply::new(200, body)).await, Err(GeminiError::Malformed)), "{body}");
+        assert!(matches!(outcome(Reply::new(200, body)).await, Err(GeminiError::Malformed(_))), "{body}");
+    }
+    for (body, told) in [
+        (r#"{"candidates":[{"finishReason":"s3cret"}]}"#, "candidates[0].finishReason is not one of the names we know"),
+        (
+            r#"{"candidates":[{"content":{"parts":[{"text":["s3cret"]}]}}]}"#,
+            "candidates[0].content.parts[0].text is not a text",
+        ),
+        (r#"{"candidates":"s3cret, expected s3cret"}"#, "candidates is not a list"),
+        ("s3cret", "it is not JSON, line 1, column 1"),
+    ] {
+        let error = outcome(Reply::new(200, body)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("Gemini's answer to generate cannot be used: status 200, {told}"));
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
     let silent = json!({ "candidates": [{ "finishReason": "STOP", "content": { "parts": [{ "text": "t", "thought": true }] } }] });
     let silent = outcome(Reply::json(200, &silent)).await;
@@ -182,8 +195,8 @@ async fn trouble_on_the_way_has_its_class() {
         assert!(matches!(outcome(reply).await, Err(GeminiError::Unavailable(NoAnswer::Broken(_)))));
     }
     assert!(matches!(outcome(Reply::new(408, "")).await, Err(GeminiError::Timeout)));
-    assert!(matches!(outcome(Reply::new(302, "")).await, Err(GeminiError::Malformed)));
-    assert!(matches!(outcome(Reply::new(200, vec![b' '; 9 << 20])).await, Err(GeminiError::Malformed)));
+    assert!(matches!(outcome(Reply::new(302, "")).await, Err(GeminiError::Malformed(_))));
+    assert!(matches!(outcome(Reply::new(200, vec![b' '; 9 << 20])).await, Err(GeminiError::Malformed(_))));
 
     let hanging = TestServer::start([Reply::hang()]);
     let impatient = GenerateRequest { timeout: Duration::from_millis(100), ..request() };

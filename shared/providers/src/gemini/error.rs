@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 use domain::problem::{Kind, Problem};
+use domain::reading::Unreadable;
 use serde_json::Value;
 
 use super::client::TokenUsage;
 use crate::http::{self, Answer, NoAnswer};
+use crate::unexpected::{Operation, Unexpected, Why};
+
+pub(super) const GENERATE: Operation = Operation { provider: "Gemini", name: "generate" };
 
 /// How an answer was cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,8 +73,8 @@ pub enum GeminiError {
     #[error("Gemini does not have this model")]
     ModelGone,
     /// An answer that is not what the documentation promises.
-    #[error("Gemini gave an answer that makes no sense")]
-    Malformed,
+    #[error(transparent)]
+    Malformed(#[from] Unexpected),
 }
 
 /// To a caller of ours every trouble with Gemini is the same: try again.
@@ -87,10 +91,15 @@ impl Problem for GeminiError {
 }
 
 impl GeminiError {
+    /// The model's text is not of the form that it was asked for.
+    pub fn unreadable_text(why: Unreadable) -> Self {
+        GENERATE.unexpected(Why::Text(why)).into()
+    }
+
     /// Whether the same request may succeed later, after [`GeminiError::retry_after`] if that is given.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Unavailable(_) | Self::Timeout | Self::Malformed => true,
+            Self::RateLimited { .. } | Self::Unavailable(_) | Self::Timeout | Self::Malformed(_) => true,
             Self::Blocked { .. }
             | Self::Cut { .. }
             | Self::InvalidRequest { .. }
@@ -108,7 +117,7 @@ impl GeminiError {
             | Self::Timeout
             | Self::Cut { .. }
             | Self::ModelGone
-            | Self::Malformed => true,
+            | Self::Malformed(_) => true,
             Self::Unavailable(_) | Self::Blocked { .. } | Self::InvalidRequest { .. } | Self::Unauthorized => false,
         }
     }
@@ -124,7 +133,7 @@ impl GeminiError {
     pub(super) fn from_no_answer(reason: NoAnswer) -> Self {
         match reason {
             NoAnswer::Timeout => Self::Timeout,
-            NoAnswer::TooLong { .. } => Self::Malformed,
+            NoAnswer::TooLong { limit_bytes } => GENERATE.unexpected(Why::TooLong(limit_bytes)).into(),
             reason => Self::Unavailable(reason),
         }
     }
@@ -144,7 +153,7 @@ impl GeminiError {
             }
             other if other.is_server_error() => Self::Unavailable(NoAnswer::Status { status }),
             other if other.is_client_error() => Self::InvalidRequest { status, message: error.message() },
-            _ => Self::Malformed,
+            _ => GENERATE.unexpected(Why::Status(status)).into(),
         }
     }
 }
@@ -166,7 +175,7 @@ impl fmt::Debug for GeminiError {
             }
             Self::Unauthorized => f.write_str("Unauthorized"),
             Self::ModelGone => f.write_str("ModelGone"),
-            Self::Malformed => f.write_str("Malformed"),
+            Self::Malformed(unexpected) => fmt::Debug::fmt(unexpected, f),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::BoxFuture;
 use crate::download::{self, Download, DownloadError};
 use crate::http::{Answer, BaseUrl, DEFAULT_TIMEOUT, Http, Request};
 use crate::secret::Secret;
+use crate::unexpected::{Operation, Why};
 
 /// The language that is spoken in interviews; the speech facts are made for it.
 const TRANSCRIPTION_LANGUAGE: &str = "en";
@@ -107,7 +108,7 @@ impl StreamClient {
                 entries.insert(user.id.to_string(), entry);
             }
             let body = json!({ "users": entries });
-            self.ask(Method::POST, &["users"], &[], Some(&body)).await.map(drop)
+            self.ask("upsert users", Method::POST, &["users"], &[], Some(&body)).await.map(drop)
         })
     }
 
@@ -128,16 +129,16 @@ impl StreamClient {
                 "custom": { "booking_id": call.call_id },
                 "settings_override": settings,
             }});
-            let answer = self.ask_call(Method::POST, call.call_id, &[], Some(&body)).await?;
-            Ok(read::<CallAnswer>(&answer)?.into_state())
+            let answer = self.ask_call("create call", Method::POST, call.call_id, &[], Some(&body)).await?;
+            Ok(read::<CallAnswer>("create call", &answer)?.into_state())
         })
     }
 
     /// The call as it is now.
     pub fn call_state(&self, call_id: BookingId) -> BoxFuture<'_, Result<CallState, StreamError>> {
         Box::pin(async move {
-            match self.ask_call(Method::GET, call_id, &[], None).await {
-                Ok(answer) => Ok(read::<CallAnswer>(&answer)?.into_state()),
+            match self.ask_call("get call", Method::GET, call_id, &[], None).await {
+                Ok(answer) => Ok(read::<CallAnswer>("get call", &answer)?.into_state()),
                 Err(StreamError::NotFound) => Ok(wire::no_call()),
                 Err(error) => Err(error),
             }
@@ -148,7 +149,7 @@ impl StreamClient {
     pub fn set_start(&self, call_id: BookingId, starts_at: Timestamp) -> BoxFuture<'_, Result<(), StreamError>> {
         Box::pin(async move {
             let body = json!({ "starts_at": starts_at });
-            self.ask_call(Method::PATCH, call_id, &[], Some(&body)).await.map(drop)
+            self.ask_call("move call", Method::PATCH, call_id, &[], Some(&body)).await.map(drop)
         })
     }
 
@@ -161,34 +162,52 @@ impl StreamClient {
                 CaptureMode::Available | CaptureMode::Unknown => "available",
             };
             let body = json!({ "settings_override": capture_settings(mode) });
-            self.ask_call(Method::PATCH, call_id, &[], Some(&body)).await.map(drop)
+            self.ask_call("set capture mode", Method::PATCH, call_id, &[], Some(&body)).await.map(drop)
         })
     }
 
     /// Starts to record the call. Somebody must be in it.
     pub fn start_recording(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
-        Box::pin(self.switch(call_id, &["recordings", "composite", "start"], Some(json!({})), |state| state.recording))
+        Box::pin(self.switch(
+            "start recording",
+            call_id,
+            &["recordings", "composite", "start"],
+            Some(json!({})),
+            |state| state.recording,
+        ))
     }
 
     /// Stops recording. A call that is not being recorded is as asked for.
     pub fn stop_recording(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
-        Box::pin(self.switch(call_id, &["recordings", "composite", "stop"], Some(json!({})), |state| !state.recording))
+        Box::pin(self.switch(
+            "stop recording",
+            call_id,
+            &["recordings", "composite", "stop"],
+            Some(json!({})),
+            |state| !state.recording,
+        ))
     }
 
     /// Starts to transcribe the call. Somebody must be in it.
     pub fn start_transcription(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
         let body = json!({ "language": TRANSCRIPTION_LANGUAGE, "enable_closed_captions": false });
-        Box::pin(self.switch(call_id, &["start_transcription"], Some(body), |state| state.transcribing))
+        Box::pin(
+            self.switch("start transcription", call_id, &["start_transcription"], Some(body), |state| {
+                state.transcribing
+            }),
+        )
     }
 
     /// Stops transcribing. A call that is not being transcribed is as asked for.
     pub fn stop_transcription(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
-        Box::pin(self.switch(call_id, &["stop_transcription"], Some(json!({})), |state| !state.transcribing))
+        Box::pin(self.switch("stop transcription", call_id, &["stop_transcription"], Some(json!({})), |state| {
+            !state.transcribing
+        }))
     }
 
     /// Ends the call for all and for good. A call that has been ended is as asked for.
     pub fn end_call(&self, call_id: BookingId) -> BoxFuture<'_, Result<(), StreamError>> {
-        Box::pin(self.switch(call_id, &["mark_ended"], None, |state| state.ended))
+        Box::pin(self.switch("end call", call_id, &["mark_ended"], None, |state| state.ended))
     }
 
     /// Who was in a session of the call and when, whether it goes on or not, up to forty pages of stays. Nobody
@@ -204,9 +223,9 @@ impl StreamClient {
             let (mut found, mut next) = (Vec::new(), None::<String>);
             for _ in 0..PAGES_AT_MOST {
                 let query: Vec<(&str, &str)> = next.as_deref().map(|next| ("next", next)).into_iter().collect();
-                let answer = match self.ask(Method::GET, &path, &query, None).await {
+                let answer = match self.ask("list participants", Method::GET, &path, &query, None).await {
                     Err(StreamError::NotFound) => break,
-                    outcome => read::<StaysAnswer>(&outcome?)?,
+                    outcome => read::<StaysAnswer>("list participants", &outcome?)?,
                 };
                 found.extend(answer.participants_sessions.into_iter().filter_map(StayWire::into_participant));
                 next = answer.next.filter(|next| !next.is_empty());
@@ -221,8 +240,8 @@ impl StreamClient {
     /// All recordings of all sessions of the call, with fresh links.
     pub fn list_recordings(&self, call_id: BookingId) -> BoxFuture<'_, Result<Vec<MediaFile>, StreamError>> {
         Box::pin(async move {
-            let answer = self.ask_call(Method::GET, call_id, &["recordings"], None).await?;
-            let files = read::<RecordingsAnswer>(&answer)?.recordings;
+            let answer = self.ask_call("list recordings", Method::GET, call_id, &["recordings"], None).await?;
+            let files = read::<RecordingsAnswer>("list recordings", &answer)?.recordings;
             Ok(files.into_iter().map(wire::FileWire::into_file).collect())
         })
     }
@@ -230,8 +249,8 @@ impl StreamClient {
     /// All transcripts of all sessions of the call, with fresh links.
     pub fn list_transcriptions(&self, call_id: BookingId) -> BoxFuture<'_, Result<Vec<MediaFile>, StreamError>> {
         Box::pin(async move {
-            let answer = self.ask_call(Method::GET, call_id, &["transcriptions"], None).await?;
-            let files = read::<TranscriptionsAnswer>(&answer)?.transcriptions;
+            let answer = self.ask_call("list transcripts", Method::GET, call_id, &["transcriptions"], None).await?;
+            let files = read::<TranscriptionsAnswer>("list transcripts", &answer)?.transcriptions;
             Ok(files.into_iter().map(wire::FileWire::into_file).collect())
         })
     }
@@ -274,12 +293,13 @@ impl StreamClient {
     /// made before. Stream's wording of "already" is not documented, its call state is.
     async fn switch(
         &self,
+        operation: &'static str,
         call_id: BookingId,
         path: &[&str],
         body: Option<Value>,
         is_done: fn(&CallState) -> bool,
     ) -> Result<(), StreamError> {
-        let refusal = match self.ask_call(Method::POST, call_id, path, body.as_ref()).await {
+        let refusal = match self.ask_call(operation, Method::POST, call_id, path, body.as_ref()).await {
             Err(refusal @ StreamError::Refused { .. }) => refusal,
             outcome => return outcome.map(drop),
         };
@@ -294,11 +314,11 @@ impl StreamClient {
         session_id: &str,
         filename: &str,
     ) -> Result<(), StreamError> {
-        let collection = match capture {
-            Capture::Recording => "recordings",
-            Capture::Transcription => "transcriptions",
+        let (operation, collection) = match capture {
+            Capture::Recording => ("delete recording", "recordings"),
+            Capture::Transcription => ("delete transcript", "transcriptions"),
         };
-        match self.ask_call(Method::DELETE, call_id, &[session_id, collection, filename], None).await {
+        match self.ask_call(operation, Method::DELETE, call_id, &[session_id, collection, filename], None).await {
             Ok(_) | Err(StreamError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -306,6 +326,7 @@ impl StreamClient {
 
     async fn ask_call(
         &self,
+        operation: &'static str,
         method: Method,
         call_id: BookingId,
         path: &[&str],
@@ -313,19 +334,21 @@ impl StreamClient {
     ) -> Result<Answer, StreamError> {
         let call_id = call_id.to_string();
         let whole = [&["video", "call", CALL_TYPE, &call_id], path].concat();
-        self.ask(method, &whole, &[], body).await
+        self.ask(operation, method, &whole, &[], body).await
     }
 
     fn ask<'a>(
         &'a self,
+        operation: &'static str,
         method: Method,
         path: &'a [&'a str],
         query: &'a [(&'a str, &'a str)],
         body: Option<&'a Value>,
     ) -> BoxFuture<'a, Result<Answer, StreamError>> {
         Box::pin(async move {
+            let operation = named(operation);
             let whole = [&["api", "v2"], path].concat();
-            let mut url = self.base.join(&whole).map_err(|_| StreamError::Unexpected)?;
+            let mut url = self.base.join(&whole).map_err(|error| operation.unexpected(Why::Address(error)))?;
             url.query_pairs_mut().append_pair("api_key", &self.api_key).extend_pairs(query);
             let mut request = Request::new(method, url)
                 .secret_header("authorization", self.server_token.expose())
@@ -335,8 +358,9 @@ impl StreamClient {
             if let Some(body) = body {
                 request = request.json(body);
             }
-            let answer = self.http.exchange_repeatable(&request).await.map_err(StreamError::from_no_answer)?;
-            if answer.status.is_success() { Ok(answer) } else { Err(StreamError::from_answer(&answer)) }
+            let outcome = self.http.exchange_repeatable(&request).await;
+            let answer = outcome.map_err(|reason| StreamError::from_no_answer(operation, reason))?;
+            if answer.status.is_success() { Ok(answer) } else { Err(StreamError::from_answer(operation, &answer)) }
         })
     }
 }
@@ -349,6 +373,10 @@ fn capture_settings(mode: &str) -> Value {
     })
 }
 
-fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, StreamError> {
-    serde_json::from_slice(&answer.body).map_err(|_| StreamError::Unexpected)
+fn named(name: &'static str) -> Operation {
+    Operation { provider: "Stream", name }
+}
+
+fn read<T: DeserializeOwned>(operation: &'static str, answer: &Answer) -> Result<T, StreamError> {
+    Ok(named(operation).read(answer)?)
 }

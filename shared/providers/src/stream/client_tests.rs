@@ -258,7 +258,7 @@ async fn files_that_are_gone_count_as_deleted() {
     client.delete_transcription(call_id(), "s", "f").await.unwrap();
     assert!(matches!(client.delete_recording(call_id(), "s", "f").await, Err(StreamError::Unauthorized)));
     let nowhere = client.delete_recording(call_id(), "s", "..").await;
-    assert!(matches!(nowhere, Err(StreamError::Unexpected)), "a name that leads elsewhere is not taken for deleted");
+    assert!(matches!(nowhere, Err(StreamError::Unexpected(_))), "a name that leads elsewhere is not taken for deleted");
     assert_eq!(server.request_count(), 3);
 }
 
@@ -318,7 +318,19 @@ async fn every_failure_has_its_class() {
     for reply in
         [Reply::new(200, "<html>"), Reply::new(200, "{}"), Reply::new(302, ""), Reply::new(200, vec![b' '; 9 << 20])]
     {
-        assert!(matches!(ask(reply).await.0, StreamError::Unexpected));
+        assert!(matches!(ask(reply).await.0, StreamError::Unexpected(_)));
+    }
+    let secret = call_answer(json!({ "ended_at": "s3cret, expected a date", "s3cret": ["s3cret"] }));
+    for (reply, told) in [
+        (Reply::json(200, &secret), "status 200, call.ended_at is not an RFC 3339 date-time or Unix nanoseconds"),
+        (Reply::new(201, r#"{"call":{"s3cret":1}}"#), "status 201, the member call.settings is missing"),
+        (Reply::new(200, "<s3cret>"), "status 200, it is not JSON, line 1, column 1"),
+        (Reply::new(304, "s3cret"), "status 304 is neither a success nor a refusal"),
+        (Reply::new(200, vec![b' '; 9 << 20]), "it is longer than 8388608 bytes"),
+    ] {
+        let error = ask(reply).await.0;
+        assert_eq!(error.to_string(), format!("Stream's answer to get call cannot be used: {told}"));
+        assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     }
     for reply in [Reply::cut(200, "{", 9), Reply::close()] {
         let (error, asked) = ask(reply).await;

@@ -8,6 +8,7 @@ use domain::problem::{Kind, Problem};
 use serde::Deserialize;
 
 use crate::http::{self, Answer, NoAnswer};
+use crate::unexpected::{Operation, Unexpected, Why};
 
 /// Why Stream did not do what was asked, by what we can do about it. What it prints names neither people nor tokens.
 #[derive(thiserror::Error)]
@@ -38,8 +39,8 @@ pub enum StreamError {
     #[error("Stream is not available")]
     Unavailable(#[source] NoAnswer),
     /// An answer that is not what the documentation promises.
-    #[error("Stream gave an answer that makes no sense")]
-    Unexpected,
+    #[error(transparent)]
+    Unexpected(#[from] Unexpected),
 }
 
 /// To a caller of ours every trouble with Stream is the same: try again.
@@ -70,7 +71,7 @@ impl fmt::Debug for StreamError {
             Self::Unavailable(reason) => f.debug_tuple("Unavailable").field(reason).finish(),
             Self::Unauthorized => f.write_str("Unauthorized"),
             Self::NotFound => f.write_str("NotFound"),
-            Self::Unexpected => f.write_str("Unexpected"),
+            Self::Unexpected(unexpected) => fmt::Debug::fmt(unexpected, f),
         }
     }
 }
@@ -83,15 +84,15 @@ struct ErrorWire {
 }
 
 impl StreamError {
-    pub(super) fn from_no_answer(reason: NoAnswer) -> Self {
+    pub(super) fn from_no_answer(operation: Operation, reason: NoAnswer) -> Self {
         match reason {
-            NoAnswer::TooLong { .. } => Self::Unexpected,
+            NoAnswer::TooLong { limit_bytes } => operation.unexpected(Why::TooLong(limit_bytes)).into(),
             reason => Self::Unavailable(reason),
         }
     }
 
     /// What an answer without success means.
-    pub(super) fn from_answer(answer: &Answer) -> Self {
+    pub(super) fn from_answer(operation: Operation, answer: &Answer) -> Self {
         let status = answer.status.as_u16();
         match answer.status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Unauthorized,
@@ -104,7 +105,7 @@ impl StreamError {
                 let (code, message) = wire.map_or((None, String::new()), |wire| (wire.code, wire.message));
                 Self::Refused { status, code, message }
             }
-            _ => Self::Unexpected,
+            _ => operation.unexpected(Why::Status(status)).into(),
         }
     }
 }

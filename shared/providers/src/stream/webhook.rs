@@ -8,6 +8,7 @@ use std::io::Read as _;
 
 use ::http::HeaderMap;
 use domain::ids::UserId;
+use domain::reading::{self, Unreadable};
 use flate2::read::MultiGzDecoder;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -165,21 +166,32 @@ pub enum CallEventKind {
     },
 }
 
-/// A body that is not what its `type` promises.
-#[derive(Debug, thiserror::Error)]
-pub enum ParseError {
-    /// Not JSON, or members are missing or of the wrong type.
-    #[error("the event is malformed at line {line}, column {column}")]
-    Malformed {
-        /// Line of the body, from 1.
-        line: usize,
-        /// Column in the line, from 1.
-        column: usize,
-    },
-    /// `call_cid` is not `type:id`.
-    #[error("the event has no valid call id")]
-    CallId,
+/// A body that is not what its `type` promises. It holds nothing of what the body says but the name of an event we know.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("of {}, {why}", .event.unwrap_or("an event"))]
+pub struct ParseError {
+    /// The event's `type`, where that could be read.
+    pub event: Option<&'static str>,
+    /// Which member is missing or wrong.
+    pub why: Unreadable,
 }
+
+/// The events that we read.
+const EVENTS: [&str; 13] = [
+    "call.session_started",
+    "call.session_ended",
+    "call.session_participant_joined",
+    "call.session_participant_left",
+    "call.ended",
+    "call.recording_started",
+    "call.recording_stopped",
+    "call.recording_failed",
+    "call.recording_ready",
+    "call.transcription_started",
+    "call.transcription_stopped",
+    "call.transcription_failed",
+    "call.transcription_ready",
+];
 
 #[derive(Deserialize)]
 struct Envelope {
@@ -222,28 +234,33 @@ struct FailureWire {
 
 /// Reads a verified, unpacked delivery.
 pub fn parse(decoded_body: &[u8]) -> Result<StreamEvent, ParseError> {
-    let Envelope { kind } = read(decoded_body)?;
-    let Some(what) = call_event_kind(&kind, decoded_body)? else { return Ok(StreamEvent::Unknown { kind }) };
-    let CallWire { call_cid, created_at: Instant(created_at) } = read(decoded_body)?;
-    let (call_type, call_id) = call_cid.split_once(':').ok_or(ParseError::CallId)?;
-    if call_type.is_empty() || call_id.is_empty() {
-        return Err(ParseError::CallId);
+    let Envelope { kind } = reading::read(decoded_body).map_err(|why| ParseError { event: None, why })?;
+    let Some(event) = EVENTS.into_iter().find(|known| *known == kind) else {
+        return Ok(StreamEvent::Unknown { kind });
+    };
+    match call_event(event, decoded_body) {
+        Ok(Some(event)) => Ok(StreamEvent::Call(event)),
+        Ok(None) => Ok(StreamEvent::Unknown { kind }),
+        Err(why) => Err(ParseError { event: Some(event), why }),
     }
-    let call = CallRef { call_type: call_type.to_owned(), call_id: call_id.to_owned() };
-    Ok(StreamEvent::Call(CallEvent { call, created_at, kind: what }))
-}
-
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ParseError> {
-    serde_json::from_slice(body).map_err(malformed)
-}
-
-/// The parser's own message is dropped, because it quotes the value it stumbled over.
-fn malformed(error: serde_json::Error) -> ParseError {
-    ParseError::Malformed { line: error.line(), column: error.column() }
 }
 
 /// `None` for what is no concern of ours.
-fn call_event_kind(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, ParseError> {
+fn call_event(name: &str, body: &[u8]) -> Result<Option<CallEvent>, Unreadable> {
+    let Some(kind) = call_event_kind(name, body)? else { return Ok(None) };
+    let CallWire { call_cid, created_at: Instant(created_at) } = read(body)?;
+    let parts = call_cid.split_once(':').filter(|(call_type, call_id)| !call_type.is_empty() && !call_id.is_empty());
+    let (call_type, call_id) = parts.ok_or_else(|| Unreadable::wrong("call_cid", "a type and an id"))?;
+    let call = CallRef { call_type: call_type.to_owned(), call_id: call_id.to_owned() };
+    Ok(Some(CallEvent { call, created_at, kind }))
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreadable> {
+    reading::read(body)
+}
+
+/// `None` for what is no concern of ours.
+fn call_event_kind(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, Unreadable> {
     Ok(Some(match name {
         "call.session_started" => CallEventKind::SessionStarted { session_id: read::<SessionWire>(body)?.session_id },
         "call.session_ended" => CallEventKind::SessionEnded { session_id: read::<SessionWire>(body)?.session_id },
@@ -265,7 +282,7 @@ fn call_event_kind(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, Par
     }))
 }
 
-fn participant_event(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, ParseError> {
+fn participant_event(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, Unreadable> {
     let JoinWire { session_id, participant, duration_seconds } = read(body)?;
     let CallWire { created_at: Instant(created_at), .. } = read(body)?;
     let Some(participant) = participant.into_participant() else { return Ok(None) };
@@ -483,13 +500,38 @@ mod tests {
             json!({ "type": "call.recording_ready", "call_cid": "default:x", "created_at": 1, "call_recording": {} }),
             json!({ "type": "call.session_participant_left", "call_cid": "default:x", "created_at": 1, "session_id": "s" }),
         ] {
-            assert!(matches!(parse(wrong.to_string().as_bytes()), Err(ParseError::Malformed { .. })), "{wrong}");
+            assert!(parse(wrong.to_string().as_bytes()).is_err(), "{wrong}");
         }
         for call_cid in ["", "default", ":x", "default:"] {
             let wrong = json!({ "type": "call.ended", "call_cid": call_cid, "created_at": 1 });
-            assert!(matches!(parse(wrong.to_string().as_bytes()), Err(ParseError::CallId)), "{call_cid}");
+            let error = parse(wrong.to_string().as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), "of call.ended, call_cid is not a type and an id", "{call_cid}");
         }
-        assert!(matches!(parse(b"\xff"), Err(ParseError::Malformed { .. })));
+        let garbage = parse(b"\xff").unwrap_err();
+        assert_eq!(garbage.to_string(), "of an event, it is not JSON, line 1, column 1");
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named_without_its_content() {
+        let check = |event: Value, told: &str| {
+            let error = parse(event.to_string().as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), told);
+            assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+        };
+        check(
+            json!({ "type": "call.ended", "call_cid": "s3cret:x", "created_at": "s3cret, expected s3cret" }),
+            "of call.ended, created_at is not an RFC 3339 date-time or Unix nanoseconds",
+        );
+        check(
+            json!({ "type": "call.recording_ready", "call_recording": { "url": "https://x.example/s3cret" } }),
+            "of call.recording_ready, the member call_recording.filename is missing",
+        );
+        check(
+            json!({ "type": "call.session_participant_joined", "session_id": "s", "s3cret": 1,
+                "participant": { "user": "s3cret" } }),
+            "of call.session_participant_joined, participant.user is not an object",
+        );
+        check(json!({ "type": { "s3cret": "s3cret" } }), "of an event, type is not a text");
     }
 
     #[test]
