@@ -237,6 +237,51 @@ async fn a_secret_that_holds_a_placeholder_is_named_with_the_way_to_fill_it() {
     assert!(!format!("{}{}", said.shown, said.told).contains("held-value"), "{}{}", said.shown, said.told);
 }
 
+#[test]
+fn a_story_is_put_together_as_it_happened() {
+    let tried = Command::new("python3").arg("-B").arg(root().join("infra/ops/story_test.py")).output();
+    let tried = tried.expect("python3, as infra/README.md asks for");
+    let told = String::from_utf8_lossy(&tried.stderr).into_owned();
+    assert!(tried.status.success() && told.contains("Ran ") && !told.contains("Ran 0 "), "{told}");
+}
+
+#[tokio::test]
+async fn a_booking_is_traced_from_the_click_to_the_call_and_back_by_the_id_of_the_click() {
+    let stack = Stack::get();
+    let ivy = stack.interviewer("traced").await;
+    let cara = stack.candidate("tracing", 50).await;
+    let id = stack.book(&cara, &ivy, &hour(124)).await;
+    let found = |said: &Said, what: &str, member: &str, value: &str| {
+        let entries = said.shown["story"].as_array().cloned().unwrap_or_default();
+        entries.into_iter().find(|entry| entry["what"] == what && entry[member] == value)
+    };
+    let row = format!("create_call:{id}");
+    let booked = stack
+        .wait("the story of a booking", || async {
+            let said = ops(&["trace", &id]).await;
+            let worked = found(&said, "log", "message", "message received").is_some();
+            (worked && found(&said, "log", "http.route", "/api/bookings").is_some()).then_some(said)
+        })
+        .await;
+    assert!(booked.well, "{}", booked.told);
+    assert_eq!(found(&booked, "transfer", "transferId", &format!("hold:{id}")).expect("the hold")["amount"], 20);
+    let effect = found(&booked, "outbox", "outboxId", &row).expect("the effect");
+    let click = effect["origin"].as_str().unwrap();
+    for line in ["message received", "request answered"] {
+        assert_eq!(found(&booked, "log", "message", line).expect(line)["origin"], click, "{}", booked.shown);
+    }
+    let times: Vec<&str> =
+        booked.shown["story"].as_array().unwrap().iter().map(|e| &e["at"].as_str().unwrap()[..19]).collect();
+    assert!(times.is_sorted(), "{times:?}");
+
+    let clicked = ops(&["trace", click]).await;
+    assert!(clicked.well && clicked.shown["bookings"] == json!([id]), "{} {}", clicked.shown, clicked.told);
+    assert!(found(&clicked, "outbox", "outboxId", &row).is_some(), "{}", clicked.shown);
+    assert!(!clicked.shown.to_string().contains("Tester"), "no names: {}", clicked.shown);
+    let nobody = ops(&["trace", "no-such-request"]).await;
+    assert!(!nobody.well && nobody.told.contains("nothing of no-such-request"), "{}", nobody.told);
+}
+
 #[tokio::test]
 async fn the_smoke_test_passes_and_costs_nobody_anything() {
     let stack = Stack::get();

@@ -8,6 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 import queues
 import rotation
 import smoke
+import tracing
 import wallet
 import webhooks
 from stack import Refused, Stack, say
@@ -75,6 +76,11 @@ def parser():
     waiting.add_argument("--limit", type=positive, default=50, help="how many (50)")
     resend = action(outbox, "redrive", queues.outbox_redrive, "send the rows that wait, without waiting for the schedule")
     resend.add_argument("--older-than", type=int, default=0, metavar="SECONDS", help="only rows at least so old (0)")
+
+    tale = groups.add_parser("trace", help="the story of a request or booking, in order of time", description=tracing.__doc__)
+    tale.set_defaults(work=tracing.trace)
+    tale.add_argument("what", metavar="REQUEST|BOOKING", help="the requestId of an answer, the origin of a log line or a booking's id")
+    tale.add_argument("--days", type=positive, default=7, help="how far back the logs are searched (7)")
 
     trial = groups.add_parser("smoke", help="prove that the stack serves", description=smoke.__doc__)
     trial.set_defaults(work=smoke.smoke)

@@ -32,7 +32,7 @@ def events(stack, digest):
     for provider in PROVIDERS:
         event = stack.item(f"WEBHOOK#{provider}#{digest}", "EVENT")
         if event:
-            yield {name: event.get(name) for name in ("provider", "kind", "receivedAt")}
+            yield {name: event.get(name) for name in ("provider", "kind", "receivedAt", "origin")}
 
 
 def facts(stack, booking):

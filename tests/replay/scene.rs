@@ -181,7 +181,7 @@ impl Scene {
             Act::Clerk(body) => Outcome::Answer(self.stage.hear_clerk(&body.to_string()).await),
             Act::Stream(body) => Outcome::Answer(self.hear(body).await),
             Act::Work(effect) => {
-                let message = Message { outbox_id: effect.outbox_id(), effect: effect.clone() };
+                let message = Message { outbox_id: effect.outbox_id(), origin: None, effect: effect.clone() };
                 let queued = Queued { queue: queue_of(effect).to_owned(), message, receives };
                 self.stage.work(&queued).await.map_or_else(Outcome::Failed, |()| Outcome::Done)
             }

@@ -35,6 +35,11 @@ impl Snapshot {
             if item["expiresAt"].is_number() {
                 item["expiresAt"] = json!("some day");
             }
+            // Which request something goes back to depends on who was first; no decision does.
+            item.as_object_mut().expect("an object").remove("origin");
+            if pk.starts_with("OUTBOX#") {
+                item["message"] = json!(without_origin(&text(&item["message"])));
+            }
             // Its key is a digest of an id that the simulator draws.
             if sk.starts_with("ATTENDANCE#VISIT#") {
                 sk = format!("visit of {} from {} to {}", item["party"], item["joinedAt"], item["leftAt"]);
@@ -51,7 +56,10 @@ impl Snapshot {
             facts.push((format!("object {path}"), json!(scene.stage.faults.object_bytes(&path))));
         }
         for sent in scene.sent.borrow().iter() {
-            facts.push((format!("sent {} {}", sent.queue, json!(sent.message)), Value::Null));
+            facts.push((
+                format!("sent {} {}", sent.queue, without_origin(&json!(sent.message).to_string())),
+                Value::Null,
+            ));
         }
         for call in scene.stage.calls().await {
             facts.push((format!("call {}", text(&call["call"]["id"])), without_own_clock(call)));
@@ -112,6 +120,13 @@ fn tell(told: &mut String, path: &str, once: &Value, here: &Value) {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+/// A message without what it goes back to.
+fn without_origin(message: &str) -> String {
+    let mut message: Value = serde_json::from_str(message).expect("a message");
+    message.as_object_mut().expect("an object").remove("origin");
+    message.to_string()
 }
 
 fn without_own_clock(value: Value) -> Value {

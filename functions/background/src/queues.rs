@@ -51,9 +51,11 @@ pub async fn relay(app: &App, rows: &[Row]) -> Result<Vec<Fate>, Error> {
         }
     }
     for (row, fate) in rows.iter().zip(&fates) {
-        if *fate == Fate::Sent
-            && let Err(error) = app.retry(|| mark(app, row)).await
-        {
+        if *fate != Fate::Sent {
+            continue;
+        }
+        tracing::info!(outbox.id = row.outbox_id, queue = row.queue, origin = row.origin, "effect sent to its queue");
+        if let Err(error) = app.retry(|| mark(app, row)).await {
             tracing::warn!(outbox.id = row.outbox_id, ?error, "a relayed row could not be marked");
         }
     }

@@ -48,7 +48,7 @@ pub fn cid() -> String {
 
 /// A message for the first time.
 pub fn delivery(effect: Effect) -> Delivery {
-    Delivery { message: Message { outbox_id: effect.outbox_id(), effect }, receive_count: 1 }
+    Delivery { message: Message { outbox_id: effect.outbox_id(), origin: None, effect }, receive_count: 1 }
 }
 
 impl Stage {

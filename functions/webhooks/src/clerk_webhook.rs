@@ -51,9 +51,10 @@ async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<
             return Ok(received());
         }
     };
-    let delivery = Delivery::new("clerk", &sha256_hex(&delivery.body), kind);
+    let sha256 = sha256_hex(&delivery.body);
+    let delivery = Delivery::new("clerk", &sha256, kind);
     app.retry(|| record(&app, &delivery, &event)).await?;
-    tracing::info!(event.kind = kind, "event recorded");
+    tracing::info!(event.kind = kind, event.sha256 = sha256, "event recorded");
     Ok(received())
 }
 

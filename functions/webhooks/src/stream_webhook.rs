@@ -66,7 +66,7 @@ async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result
     let sha256 = sha256_hex(&body);
     let delivery = Delivery::new("stream", &sha256, name(&event.kind));
     app.retry(|| record(&app, &delivery, booking_id, &event, &sha256)).await?;
-    tracing::info!(event.kind = name(&event.kind), booking.id = %booking_id, "event recorded");
+    tracing::info!(event.kind = name(&event.kind), event.sha256 = sha256, booking.id = %booking_id, "event recorded");
     Ok(received())
 }
 

@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod gateway;
 pub mod invocation;
+mod log_line;
 pub mod openapi;
 pub mod page;
 pub mod route;

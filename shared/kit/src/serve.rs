@@ -10,6 +10,7 @@ use domain::patience::Patience;
 use http::{HeaderValue, header};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
+use store::origin;
 use tracing::Instrument;
 
 use crate::error::{Error, Refusal, RequestError};
@@ -77,7 +78,11 @@ pub fn serve_event(handler: EventHandler) -> ExitCode {
                 let app = app.clone();
                 async move {
                     let invocation = Invocation::of(&event.context);
-                    invocation.run(async { handler(app, event.payload).await.map_err(report) }).await
+                    // A run of a schedule is the first of its chain; rows that the relay carries name another one.
+                    let origin = invocation.id.clone();
+                    let span = tracing::info_span!("event", origin);
+                    let handled = async move { handler(app, event.payload).await.map_err(report) };
+                    invocation.run(origin::carry(&origin, Box::pin(handled)).instrument(span)).await
                 }
             });
             lambda_runtime::run(handler).await
@@ -140,9 +145,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
     let given = request.extensions().get::<RequestId>().map(|id| id.0.clone()).filter(|id| !id.is_empty());
     let request_id = given.unwrap_or_else(|| app.ids.unique(app.now()).to_string());
     let (method, path) = (request.method().clone(), matched_path(&request));
-    let span = tracing::info_span!("request", request.id = request_id, user.id = tracing::field::Empty);
+    let span =
+        tracing::info_span!("request", request.id = request_id, origin = request_id, user.id = tracing::field::Empty);
     let began = app.now();
-    let response = next.run(request).instrument(span.clone()).await;
+    let answered = origin::carry(&request_id, Box::pin(next.run(request)));
+    let response = answered.instrument(span.clone()).await;
     let code = response.extensions().get::<Refusal>().map_or("", |r| r.0.code.as_str()).to_owned();
     let duration_ms = app.now().as_millisecond() - began.as_millisecond();
     span.in_scope(|| {

@@ -4,8 +4,11 @@ use std::io::Write as _;
 
 use serde_json::json;
 use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::log_line::LogLine;
 
 /// Starts logging. `LOG_LEVEL` may say more or less than `info`; libraries say only what is worth a warning.
 pub fn start() {
@@ -25,15 +28,15 @@ pub fn start() {
         "platform",
     ];
     let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours.map(|name| (name, level)));
-    let format = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(true);
+    let format = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(LogLine);
     // A second start in one process, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(format.with_span_list(false)).with(filter).try_init();
+    let _ = tracing_subscriber::registry().with(format).with(filter).try_init();
 }
 
 /// What is counted. Alarms in `template.yaml` name these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// A webhook whose signature was refused.
+    /// A webhook that was not taken: its signature was refused, or its body cannot be read.
     WebhookRefused,
     /// A generation that failed for good.
     GenerationFailed,

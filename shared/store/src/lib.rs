@@ -12,6 +12,7 @@ pub mod idempotency;
 pub mod item;
 pub mod keys;
 pub mod media;
+pub mod origin;
 pub mod outbox;
 pub mod rate;
 pub mod settlement;

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{StoreError, from_sdk};
 use crate::item::Item;
 use crate::table::{Position, key_attributes};
-use crate::{Page, Query, Table, Tx, keys};
+use crate::{Page, Query, Table, Tx, keys, origin};
 
 /// How long a relayed row is kept for operators.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -157,6 +157,9 @@ impl Effect {
 pub struct Message {
     /// The outbox row it stems from.
     pub outbox_id: String,
+    /// The request, or the schedule's run, that it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
     /// What to do.
     #[serde(flatten)]
     pub effect: Effect,
@@ -174,14 +177,18 @@ pub struct Row {
     pub message: String,
     /// When it was committed.
     pub created_at: Timestamp,
+    /// The request, or the schedule's run, that it goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 fn row(effect: &Effect, now: Timestamp) -> Result<Item, StoreError> {
     let outbox_id = effect.outbox_id();
-    let message = Message { outbox_id: outbox_id.clone(), effect: effect.clone() };
+    let origin = origin::current();
+    let message = Message { outbox_id: outbox_id.clone(), origin: origin.clone(), effect: effect.clone() };
     let message = serde_json::to_string(&message).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let key = keys::outbox(&outbox_id);
-    let row = Row { outbox_id, queue: effect.queue().name().to_owned(), message, created_at: now };
+    let row = Row { outbox_id, queue: effect.queue().name().to_owned(), message, created_at: now, origin };
     Ok(Item::new(key, "OutboxRow", &row)?.index1(keys::OUTBOX_WAITING, format!("{now:.3}#{}", row.outbox_id)))
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::item::Item;
-use crate::{Items, Key, Tx, keys};
+use crate::{Items, Key, Tx, keys, origin};
 
 /// How long a delivery is recognised.
 pub const RECOGNISED: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -25,6 +25,9 @@ struct Seen {
     provider: String,
     kind: String,
     received_at: Timestamp,
+    /// The request that brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
 }
 
 impl Delivery {
@@ -45,7 +48,12 @@ impl Delivery {
 
     /// Records it, together with its effect.
     pub fn record(&self, tx: &mut Tx, now: Timestamp) -> Result<(), StoreError> {
-        let seen = Seen { provider: self.provider.to_owned(), kind: self.kind.clone(), received_at: now };
+        let seen = Seen {
+            provider: self.provider.to_owned(),
+            kind: self.kind.clone(),
+            received_at: now,
+            origin: origin::current(),
+        };
         let item = Item::new(self.key.clone(), "WebhookEvent", &seen)?;
         tx.create(item.expires((now + RECOGNISED).as_second()));
         Ok(())

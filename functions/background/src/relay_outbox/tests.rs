@@ -74,7 +74,7 @@ async fn each_row_becomes_one_message_of_its_queue_and_waits_no_longer() {
         let mut expected: Vec<String> = (0..36)
             .filter(|n| n % 3 == remainder)
             .map(|n| {
-                let message = outbox::Message { outbox_id: effect(n).outbox_id(), effect: effect(n) };
+                let message = outbox::Message { outbox_id: effect(n).outbox_id(), origin: None, effect: effect(n) };
                 serde_json::to_string(&message).unwrap()
             })
             .collect();

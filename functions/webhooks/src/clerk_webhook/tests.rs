@@ -121,6 +121,23 @@ async fn signed_nonsense_is_malformed_and_other_events_are_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_follows_from_an_event_names_the_request_that_brought_it() {
+    let world = world().await;
+    send(&world, &upsert("user.created", "user_1", "Zoe", 10)).await.expect(200);
+    send(&world, &deleted("user_1")).await.expect(200);
+    let origins = |items: crate::recorded::Stored, prefix: &str| -> Vec<String> {
+        let of_kind = items.into_iter().filter(|((pk, _), _)| pk.starts_with(prefix));
+        of_kind.map(|(_, attributes)| attributes["origin"].clone()).collect()
+    };
+    let request = format!("{:?}", aws_sdk_dynamodb::types::AttributeValue::S("request-1".to_owned()));
+    assert_eq!(origins(stored(&world).await, "WEBHOOK#"), [request.clone(), request.clone()]);
+    assert_eq!(origins(stored(&world).await, "OUTBOX#"), [request]);
+    let rows = store::outbox::waiting(&world.app.table, at(3600), 10).await.unwrap();
+    let message: store::outbox::Message = serde_json::from_str(&rows[0].message).unwrap();
+    assert_eq!(message.origin.as_deref(), Some("request-1"));
+}
+
+#[tokio::test]
 async fn during_rotation_both_secrets_verify_and_a_new_one_is_read_once() {
     let mut options = Options::default();
     options.secrets["clerk"]["webhookSecret"] = json!(["whsec_bmV3", CLERK_SECRET]);
