@@ -57,7 +57,7 @@ def about(message):
         return {**shown, "body": f"{len(message['Body'])} characters that are not JSON"}
     if not isinstance(body, dict):
         return {**shown, "body": "not an object"}
-    known = ("outboxId", "effect", "bookingId", "userId", "cause", "requestContext", "DDBStreamBatchInfo")
+    known = ("outboxId", "effect", "bookingId", "userId", "cause", "origin", "requestContext", "DDBStreamBatchInfo")
     return {**shown, **{name: body[name] for name in known if name in body}}
 
 
@@ -150,6 +150,6 @@ def feedback_rerun(stack, options):
     if not any(True for _ in stack.query(pk=f"BOOKING#{options.booking}", sk=("MEDIA#TRANSCRIPT#",))):
         raise Refused("it has no transcript yet, which feedback is made from: see `ops webhook show` for what Stream told us")
     cause = f"operator-{int(time.time())}"
-    message = {"outboxId": f"feedback:{options.booking}:{cause}", "effect": "feedback", "bookingId": options.booking, "cause": cause}
+    message = {"outboxId": f"feedback:{options.booking}:{cause}", "effect": "feedback", "bookingId": options.booking, "cause": cause, "origin": cause}
     sent = stack.client("sqs").send_message(QueueUrl=stack.output("GenerationQueueUrl"), MessageBody=json.dumps(message))
     show({"bookingId": options.booking, "feedbackBefore": booking.get("feedback"), "messageId": sent["MessageId"]})

@@ -15,6 +15,8 @@ pub mod run_media;
 pub mod run_settlement;
 pub mod run_stream;
 pub mod sweep_bookings;
+#[cfg(test)]
+mod traced;
 
 #[cfg(test)]
 mod fake_aws;

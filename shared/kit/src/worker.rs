@@ -6,8 +6,12 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::patience::{Patience, RECEIVES};
 use domain::problem::{Kind, Problem};
+use domain::reading;
+use serde::Deserialize;
 use serde_json::{Value, json};
+use store::origin;
 use store::outbox::Message;
+use tracing::{Instrument, Span};
 
 use crate::error::Error;
 use crate::telemetry::{Metric, count};
@@ -103,12 +107,14 @@ impl Problem for Unreadable {
 }
 
 /// Runs `worker` over every message of an SQS event, and answers which of them failed.
-pub(crate) async fn run(app: &App, worker: Worker, patience: Patience, event: Value) -> Result<Value, Error> {
+pub async fn run(app: &App, worker: Worker, patience: Patience, event: Value) -> Result<Value, Error> {
     let event: SqsEvent = serde_json::from_value(event).map_err(|e| Unreadable(e.to_string()))?;
     let mut failed = Vec::new();
     for record in event.records {
         let id = record.message_id.clone().unwrap_or_default();
-        if let Err(failure) = one(app, worker, &record).await {
+        let (origin, span) = traced(&record, &id);
+        let attempt = origin::carry(&origin, Box::pin(one(app, worker, &record)));
+        if let Err(failure) = attempt.instrument(span.clone()).await {
             let receives = receives(&record);
             if matches!(failure.again, Again::Patiently { .. }) && patience.is_late(receives) {
                 count(Metric::WorkDelayed, 1, app.now());
@@ -118,11 +124,11 @@ pub(crate) async fn run(app: &App, worker: Worker, patience: Patience, event: Va
             // An operator is called, and a deployment taken back, for errors: faults of ours, and what is given up. A
             // provider's outage, or a rival, is neither yet.
             if failure.error.is_internal() || receives >= RECEIVES {
-                tracing::error!(message.id = id, retry.seconds = seconds, error, "message failed");
+                tracing::error!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
             } else {
-                tracing::warn!(message.id = id, retry.seconds = seconds, error, "message failed");
+                tracing::warn!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
             }
-            put_off(app, &record, delay).await;
+            put_off(app, &record, delay).instrument(span).await;
             failed.push(json!({ "itemIdentifier": id }));
         }
     }
@@ -136,13 +142,28 @@ fn describe(error: &Error) -> String {
     }
 }
 
+/// What a message goes back to, and the span of all that is logged about it. One that does not say goes back to itself.
+fn traced(record: &SqsMessage, id: &str) -> (String, Span) {
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase", default)]
+    struct Named {
+        outbox_id: String,
+        origin: Option<String>,
+    }
+    let body = record.body.as_deref().unwrap_or_default();
+    let named: Named = serde_json::from_str(body).unwrap_or_default();
+    let origin = named.origin.unwrap_or_else(|| id.to_owned());
+    let span = tracing::info_span!("message", message.id = id, outbox.id = named.outbox_id, origin);
+    (origin, span)
+}
+
 fn receives(record: &SqsMessage) -> u32 {
     record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
 async fn one(app: &App, worker: Worker, record: &SqsMessage) -> Result<(), Failure> {
     let body = record.body.as_deref().unwrap_or_default();
-    let message: Message = serde_json::from_str(body).map_err(|e| Unreadable(e.to_string()))?;
+    let message: Message = reading::read(body.as_bytes()).map_err(|e| Unreadable(e.to_string()))?;
     let delivery = Delivery { message, receive_count: receives(record) };
     tracing::info!(outbox.id = delivery.message.outbox_id, receive.count = delivery.receive_count, "message received");
     worker(app.clone(), delivery).await

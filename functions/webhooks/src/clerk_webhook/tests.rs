@@ -132,7 +132,7 @@ async fn what_follows_from_an_event_names_the_request_that_brought_it() {
     let request = format!("{:?}", aws_sdk_dynamodb::types::AttributeValue::S("request-1".to_owned()));
     assert_eq!(origins(stored(&world).await, "WEBHOOK#"), [request.clone(), request.clone()]);
     assert_eq!(origins(stored(&world).await, "OUTBOX#"), [request]);
-    let rows = store::outbox::waiting(&world.app.table, at(3600), 10).await.unwrap();
+    let rows = store::outbox::waiting(&world.app.table, at(3600), 10, None).await.unwrap().rows;
     let message: store::outbox::Message = serde_json::from_str(&rows[0].message).unwrap();
     assert_eq!(message.origin.as_deref(), Some("request-1"));
 }
