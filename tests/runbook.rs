@@ -44,6 +44,67 @@ fn operators_are_told_to_fill_secrets_with_the_keys_that_functions_ask_for() {
 }
 
 #[test]
+fn the_role_that_deploys_may_make_each_kind_of_resource_and_reads_no_data() {
+    let policy = fs::read_to_string(root().join("infra/github.yaml")).unwrap();
+    let actions: BTreeSet<&str> = policy
+        .split(|c: char| c.is_whitespace() || "[],\"".contains(c))
+        .filter(|word| {
+            word.split_once(':').is_some_and(|(_, action)| action.starts_with(|c: char| c.is_ascii_uppercase()))
+        })
+        .collect();
+    // What makes a resource of each kind. SAM makes the rest of a function and of the API.
+    let makers = |kind: &str| match kind {
+        "AWS::Serverless::Function" => vec![
+            "lambda:CreateFunction",
+            "lambda:PublishVersion",
+            "lambda:CreateAlias",
+            "lambda:AddPermission",
+            "lambda:CreateEventSourceMapping",
+            "lambda:PutFunctionEventInvokeConfig",
+            "iam:CreateRole",
+            "iam:PutRolePolicy",
+            "iam:PassRole",
+            "codedeploy:CreateDeploymentGroup",
+            "scheduler:CreateSchedule",
+        ],
+        "AWS::Serverless::HttpApi" => vec!["apigateway:POST", "logs:CreateLogDelivery"],
+        "AWS::DynamoDB::Table" => vec!["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"],
+        "AWS::S3::Bucket" => vec!["s3:CreateBucket", "s3:PutLifecycleConfiguration"],
+        "AWS::S3::BucketPolicy" => vec!["s3:PutBucketPolicy"],
+        "AWS::SQS::Queue" => vec!["sqs:CreateQueue", "sqs:SetQueueAttributes"],
+        "AWS::SecretsManager::Secret" => vec!["secretsmanager:CreateSecret"],
+        "AWS::SNS::Topic" => vec!["sns:CreateTopic", "sns:Subscribe"],
+        "AWS::Logs::LogGroup" => vec!["logs:CreateLogGroup", "logs:PutRetentionPolicy"],
+        "AWS::Logs::MetricFilter" => vec!["logs:PutMetricFilter"],
+        "AWS::CloudWatch::Alarm" => vec!["cloudwatch:PutMetricAlarm"],
+        "AWS::CloudWatch::Dashboard" => vec!["cloudwatch:PutDashboard"],
+        "AWS::CloudFormation::Stack" => vec!["cloudformation:CreateStack"],
+        other => panic!("what makes {other}? Say it here and in infra/github.yaml"),
+    };
+    let kinds: BTreeSet<String> = resources()
+        .into_iter()
+        .filter_map(|(_, block)| Some(block.split("    Type: ").nth(1)?.lines().next()?.to_owned()))
+        .collect();
+    assert!(kinds.len() > 10, "{kinds:?}");
+    for action in kinds.iter().flat_map(|kind| makers(kind)) {
+        assert!(actions.contains(action), "infra/github.yaml lacks {action}");
+    }
+    for action in actions {
+        let reads_data =
+            ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "sqs:ReceiveMessage", "logs:GetLogEvents"];
+        assert!(!reads_data.contains(&action) && !action.starts_with("lambda:Invoke"), "{action}");
+    }
+    let whole_services: Vec<&str> = policy.split(['"', ' ', ',']).filter(|word| word.ends_with(":*")).collect();
+    assert_eq!(whole_services, ["iam:*", "cloudformation:*"], "these it denies itself");
+    assert_eq!(policy.matches("GetSecretValue").count(), 1);
+    assert_eq!(
+        policy.matches("Resource: \"*\"").count(),
+        3,
+        "what cannot be named: log deliveries, and what feeds functions"
+    );
+}
+
+#[test]
 fn an_alarm_names_its_entry_tells_somebody_and_is_on_the_dashboard() {
     let dashboard = resources().into_iter().find(|(name, _)| name == "Dashboard").unwrap().1;
     for (name, block) in alarms() {

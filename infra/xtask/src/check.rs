@@ -30,18 +30,21 @@ pub async fn check() -> Outcome<()> {
     let mut documentation = cargo();
     documentation.args(["doc", "--workspace", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "--deny warnings");
     timed("documentation", run("cargo doc", &mut documentation)).await?;
-    timed("template", template()).await?;
+    timed("templates", templates()).await?;
     timed("licences, bans and sources", dependencies()).await
 }
 
-async fn template() -> Outcome<()> {
+async fn templates() -> Outcome<()> {
     let python = Python::with("requirements-check.txt").await?;
     let mut sam = Command::new(python.program("sam"));
     sam.args(["validate", "--lint", "--template", "template.yaml"])
         .current_dir(places::root())
         .env("AWS_DEFAULT_REGION", "eu-west-1")
         .env("SAM_CLI_TELEMETRY", "0");
-    run("sam validate", &mut sam).await
+    run("sam validate", &mut sam).await?;
+    let mut lint = Command::new(python.program("cfn-lint"));
+    lint.args(["--regions", "eu-west-1", "--", "infra/github.yaml"]).current_dir(places::root());
+    run("cfn-lint", &mut lint).await
 }
 
 /// cargo-deny takes minutes to build, so it is used where someone installed it.
