@@ -1,4 +1,4 @@
-//! For tests: just enough of S3 and SQS to answer the SDK as AWS does.
+//! For tests: just enough of S3, SQS and Secrets Manager to answer the SDK as AWS does.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -18,6 +18,8 @@ pub struct Kept {
     pub uploads: BTreeMap<String, BTreeMap<u32, Vec<u8>>>,
     /// Messages: queue and body.
     pub messages: Vec<(String, String)>,
+    /// The versions of each secret, by its name.
+    pub secrets: BTreeMap<String, Value>,
     /// Each S3 operation.
     pub operations: Vec<String>,
     /// Messages with this in their body are refused.
@@ -26,7 +28,7 @@ pub struct Kept {
     pub fail_operations_with: Option<String>,
 }
 
-/// S3 and SQS in one.
+/// All of them in one.
 #[derive(Clone)]
 pub struct FakeAws {
     /// Where it listens.
@@ -56,7 +58,14 @@ async fn answer(State(kept): State<Arc<Mutex<Kept>>>, request: Request) -> Respo
     let (head, body) = request.into_parts();
     let body = axum::body::to_bytes(body, 64 * 1024 * 1024).await.unwrap();
     let mut kept = kept.lock().unwrap();
-    if head.headers.contains_key("x-amz-target") {
+    if let Some(target) = head.headers.get("x-amz-target") {
+        if target == "secretsmanager.ListSecretVersionIds" {
+            let asked: Value = serde_json::from_slice(&body).unwrap();
+            let Some(versions) = kept.secrets.get(asked["SecretId"].as_str().unwrap()) else {
+                return (StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#).into_response();
+            };
+            return axum::Json(json!({ "Versions": versions })).into_response();
+        }
         return send_messages(&mut kept, &serde_json::from_slice(&body).unwrap());
     }
     let encoding = head.headers.get("content-encoding").map(|v| v.to_str().unwrap().to_owned());

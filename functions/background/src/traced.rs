@@ -20,7 +20,10 @@ async fn the_rows_of_a_worker_name_the_first_request_and_a_message_without_one_i
         let user: domain::ids::UserId = "ivy".parse().unwrap();
         let effect = Effect::CancelBookings { user_id: user };
         let message = Message { outbox_id: effect.outbox_id(), origin: told.map(str::to_owned), effect };
-        let answer = kit::worker::run(&stage.app, crate::run_settlement::run_settlement, Patience::Settlement, event(&message)).await.unwrap();
+        let answer =
+            kit::worker::run(&stage.app, crate::run_settlement::run_settlement, Patience::Settlement, event(&message))
+                .await
+                .unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
         let before = stage.app.now() + jiff::SignedDuration::from_hours(1);
         let rows = store::outbox::waiting(&stage.app.table, before, 10, None).await.unwrap().rows;

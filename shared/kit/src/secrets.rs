@@ -31,6 +31,9 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Clerk, Self::Stream, Self::Gemini];
+
     /// The last part of the secret's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -172,6 +175,19 @@ impl Secrets {
         })
     }
 
+    /// When the value that is in force was put into the secret of `provider`. None where nobody knows: of fixed ones. The
+    /// value itself is not read.
+    pub fn put_at(&self, provider: Provider) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+        Box::pin(async move {
+            let Source::Manager { aws, prefix, client } = &self.source else { return Ok(None) };
+            let client = client.get_or_init(|| aws.secrets_manager());
+            let asked = client.list_secret_version_ids().secret_id(format!("{prefix}/{}", provider.name()));
+            let answer = asked.send().await.map_err(|e| unavailable(&e))?;
+            let in_force = answer.versions().iter().find(|v| v.version_stages().iter().any(|s| s == "AWSCURRENT"));
+            Ok(in_force.and_then(|version| Timestamp::from_second(version.created_date()?.secs()).ok()))
+        })
+    }
+
     fn cached(&self, provider: Provider) -> Option<ProviderSecret> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).cloned()
     }
@@ -185,11 +201,7 @@ impl Secrets {
             Source::Manager { aws, prefix, client } => {
                 let client = client.get_or_init(|| aws.secrets_manager());
                 let id = format!("{prefix}/{}", provider.name());
-                let answer = client.get_secret_value().secret_id(&id).send().await.map_err(|e| Unavailable {
-                    what: "Secrets Manager",
-                    why: aws_sdk_secretsmanager::error::DisplayErrorContext(&e).to_string(),
-                    retry_after_seconds: 5,
-                })?;
+                let answer = client.get_secret_value().secret_id(&id).send().await.map_err(|e| unavailable(&e))?;
                 let text = answer.secret_string.unwrap_or_default();
                 // What is no JSON has no keys, like the placeholder.
                 (id, serde_json::from_str(&text).unwrap_or_default())
@@ -205,6 +217,11 @@ impl Secrets {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(provider, secret.clone());
         Ok(secret)
     }
+}
+
+fn unavailable(error: &(impl std::error::Error + 'static)) -> Unavailable {
+    let why = aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string();
+    Unavailable { what: "Secrets Manager", why, retry_after_seconds: 5 }
 }
 
 #[cfg(test)]

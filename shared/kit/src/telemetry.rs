@@ -50,6 +50,8 @@ pub enum Metric {
     LedgerDrift,
     /// A message that has been failing for ten minutes or longer, and will be tried again.
     WorkDelayed,
+    /// How many days the oldest of the providers' secrets is in force.
+    SecretAgeDays,
     /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
     SettlementsLeft,
 }
@@ -64,6 +66,7 @@ impl Metric {
             Self::OutboxLeft => "OutboxLeft",
             Self::LedgerDrift => "LedgerDrift",
             Self::WorkDelayed => "WorkDelayed",
+            Self::SecretAgeDays => "SecretAgeDays",
             Self::SettlementsLeft => "SettlementsLeft",
         }
     }
