@@ -50,6 +50,10 @@ fn no_action_and_no_resource_is_a_wildcard_but_where_aws_has_none_narrower() {
 fn secrets_are_readable_only_where_declared() {
     let mut readers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for grant in grants().into_iter().filter(|g| g.action.starts_with("secretsmanager:")) {
+        // When a value was put there may be asked without reading it.
+        if (&*grant.action, &*grant.function) == ("secretsmanager:ListSecretVersionIds", "CheckSecretsFunction") {
+            continue;
+        }
         assert_eq!(grant.action, "secretsmanager:GetSecretValue");
         readers.entry(grant.resource).or_default().insert(grant.function);
     }

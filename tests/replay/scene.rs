@@ -46,6 +46,8 @@ pub enum Act {
     Redrive,
     Sweep,
     Reconcile,
+    /// The schedule of the secrets.
+    CheckSecrets,
     /// Everything that waits is relayed and done.
     Follow,
     /// So many seconds pass.
@@ -95,6 +97,7 @@ impl Act {
             Self::Redrive => "redrive_outbox".to_owned(),
             Self::Sweep => "sweep_bookings".to_owned(),
             Self::Reconcile => "reconcile_ledger".to_owned(),
+            Self::CheckSecrets => "check_secrets".to_owned(),
             Self::Follow | Self::Pass(_) | Self::Other(_) => "none".to_owned(),
         }
     }
@@ -195,6 +198,7 @@ impl Scene {
                 ran(background::redrive_outbox::redrive_outbox(app, event).await)
             }
             Act::Sweep => ran(background::sweep_bookings::sweep_bookings(app, Value::Null).await),
+            Act::CheckSecrets => ran(background::check_secrets::check_secrets(app, Value::Null).await),
             Act::Reconcile => ran(background::reconcile_ledger::reconcile_ledger(app, Value::Null).await),
             Act::Follow => {
                 self.follow().await;
