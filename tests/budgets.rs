@@ -42,14 +42,14 @@ cancel_booking       3  10 27
 clerk_webhook        2   3  9
 complete_booking     3   7  8
 create_availability  2   4  8
-create_booking       2   9 31
+create_booking       2   9 33
 decide_verification  2   5 15
 delete_availability  2   4  6
 docs_page            0   0  0
 get_booking          2   3  0
 get_call             2   5  0
 get_feedback         2   3  0
-get_interviewer      2   2  0
+get_interviewer      1   2  0
 get_me               1   1  0
 get_recording        2   3  0
 get_user             2   4  0
@@ -60,6 +60,7 @@ list_all_bookings    4   9  0
 list_appointments    3   4  0
 list_availability    2   2  0
 list_interviewers    2   2  0
+list_reviews         2   3  0
 list_slots           2   4  0
 list_transactions    2   2  0
 list_verifications   3 2.5  0
@@ -67,7 +68,7 @@ onboard              2   5  8
 openapi_document     0   0  0
 relay_outbox         1   0  2
 reschedule_booking   3   9 23
-review_booking       3   5 18
+review_booking       3   5 20
 run_generation       6  10 26
 run_media            5   5  7
 run_settlement       5   5 23
@@ -76,6 +77,7 @@ stream_webhook       2   4  7
 submit_verification  2   3  9
 suggest_questions    2   4  2
 sync_user            2   3  4
+update_availability  2   4  8
 update_me            2   3  6
 ";
 
@@ -105,7 +107,8 @@ async fn one_thing_is_one_read_after_the_caller_is_known() {
         ("/api/wallet/transactions".to_owned(), vec!["GetItem", "Query"]),
         ("/api/appointments".to_owned(), vec!["GetItem", "Query", "BatchGetItem"]),
         ("/api/interviewers".to_owned(), vec!["GetItem", "Query"]),
-        ("/api/interviewers/ivy".to_owned(), vec!["GetItem", "GetItem"]),
+        ("/api/interviewers/ivy".to_owned(), vec!["BatchGetItem"]),
+        ("/api/interviewers/ivy/reviews".to_owned(), vec!["BatchGetItem", "Query"]),
         ("/api/user/me".to_owned(), vec!["GetItem"]),
     ] {
         world.call("cara", "GET", &path, Value::Null).await;

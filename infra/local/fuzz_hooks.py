@@ -100,7 +100,7 @@ def interviewer(case, name, booking, rule, choose):
     # Whoever changes their profile may come to be unlisted, and could then not be booked.
     if name in ("submit_verification", "update_me"):
         return choose.choice(PEOPLE["applicants"])
-    if name == "delete_availability":
+    if name in ("update_availability", "delete_availability"):
         return rule["interviewer"]
     return booking["interviewer"] if concerns_booking(case) else choose.choice(PEOPLE["interviewers"])
 

@@ -74,6 +74,8 @@ impl People {
         // Whether or not it overlaps the other, there is something to take away and to put back.
         let rule = if wednesday.status == 201 { &wednesday.body } else { &own["items"][0] };
         let path = format!("/api/availability/{}", rule["availabilityId"].as_str().unwrap());
+        let off = json!({ "exceptions": ["2030-12-25"] });
+        stack.call(ivy, "PATCH", &path, off).await.expect(200);
         let gone = stack.call(ivy, "DELETE", &path, Value::Null).await;
         assert!(matches!(gone.status, 200 | 204), "{gone:?}");
         if wednesday.status != 201 {
@@ -101,6 +103,9 @@ impl People {
         let review = json!({ "rating": 4, "comment": WORDS });
         stack.call(&cara, "POST", &format!("/api/bookings/{id}/review"), review).await.expect(201);
         stack.call(&self.ivy, "GET", "/api/appointments", Value::Null).await.expect(200);
+        let reviews = format!("/api/interviewers/{}/reviews", self.ivy);
+        let said = stack.call(&self.cara, "GET", &reviews, Value::Null).await.expect(200);
+        assert_eq!(said["items"][0]["rating"], 4, "{said}");
         stack.call(ADMIN, "GET", "/api/admin/bookings", Value::Null).await.expect(200);
 
         // One that is completed by the interviewer, who may do so once both were there long enough.
@@ -243,9 +248,13 @@ impl People {
 
     /// The interviewer loses the verification, asks again, and deletes the account.
     async fn lose_and_leave(&self, stack: &Stack) {
+        let (cara, _) = self.book(stack, 170).await;
         let path = format!("/api/admin/interviewers/{}/verification", self.ivy);
         let decision = json!({ "decision": "REJECTED", "reason": WORDS });
         stack.call(ADMIN, "POST", &path, decision).await.expect(200);
+        // Who has booked them sees them still.
+        let seen = stack.call(&cara, "GET", &format!("/api/interviewers/{}", self.ivy), Value::Null).await.expect(200);
+        assert_eq!(seen["listed"], false, "{seen}");
         let again = json!({ "notes": WORDS, "workEmail": EMAIL, "linkedinUrl": "https://www.linkedin.com/in/audited" });
         stack.call(&self.ivy, "POST", "/api/verification", again).await.expect(202);
         stack.call(ADMIN, "GET", "/api/admin/verifications", Value::Null).await.expect(200);

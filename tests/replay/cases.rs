@@ -11,7 +11,7 @@ use super::driver::{Allowance, Case, Second};
 use super::scene::{Act, Awaited, HOUR, MINUTE, Scene, consent, event, id, objection, stay};
 
 /// Functions that change nothing: name, who asks (nobody in particular where that is empty), and the address.
-pub const READS: [(&str, &str, &str); 21] = [
+pub const READS: [(&str, &str, &str); 22] = [
     ("docs_page", "", "/docs"),
     ("get_booking", "cara", "/api/bookings/{booking}"),
     ("get_feedback", "cara", "/api/bookings/{held}/feedback"),
@@ -25,6 +25,7 @@ pub const READS: [(&str, &str, &str); 21] = [
     ("list_appointments", "ivy", "/api/appointments"),
     ("list_availability", "ivy", "/api/availability"),
     ("list_interviewers", "cara", "/api/interviewers"),
+    ("list_reviews", "cara", "/api/interviewers/ivy/reviews"),
     ("list_slots", "cara", "/api/interviewers/ivy/slots"),
     ("list_transactions", "cara", "/api/wallet/transactions"),
     ("list_verifications", ADMIN, "/api/admin/verifications"),
@@ -120,6 +121,13 @@ fn people() -> Vec<Case> {
                 scene.done("ida", "POST", "/api/user/sync", json!({ "name": "Ida" })).await;
                 scene.done("ida", "POST", "/api/onboarding", testing::interviewer_profile()).await;
                 ask("ida", "POST", "/api/availability", testing::availability_all_day(60))
+            })
+        }),
+        case("update_availability", "a day off", |scene| {
+            Box::pin(async {
+                let rules = scene.done("ivy", "GET", "/api/availability", Value::Null).await;
+                let rule = rules["items"][0]["availabilityId"].as_str().unwrap().to_owned();
+                ask("ivy", "PATCH", format!("/api/availability/{rule}"), json!({ "exceptions": ["2026-12-25"] }))
             })
         }),
         case("delete_availability", "the only rule", |scene| {

@@ -268,6 +268,7 @@ fn body(route: &str, id: &str) -> Value {
         "update_me" => json!({ "name": "Another Name" }),
         "submit_verification" => json!({ "notes": "Please." }),
         "create_availability" => testing::availability_all_day(60),
+        "update_availability" => json!({ "exceptions": ["2026-12-25"] }),
         "create_booking" => json!({ "interviewerId": id, "startTime": LATER }),
         "cancel_booking" => json!({ "reason": "plans changed" }),
         "reschedule_booking" => json!({ "startTime": LATER }),

@@ -34,6 +34,10 @@ get_interviewer     own       | 401    ok      ok     ok      | ok   ok   ok    
 get_interviewer     foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 get_interviewer     absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 get_interviewer     malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
+list_reviews        own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
+list_reviews        foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
+list_reviews        absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
+list_reviews        malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_slots          own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 list_slots          foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_slots          absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
@@ -41,6 +45,10 @@ list_slots          malformed | 401    404     404    404     | 404  404  404   
 submit_verification -         | 401    new     new    new     | role ok   role  ok    role  gone | act   act   act
 create_availability -         | 401    new     new    new     | role ok   role  ok    role  gone | act   act   act
 list_availability   -         | 401    new     new    new     | role ok   role  ok    role  gone | role  ok    role
+update_availability own       | 401    new     new    new     | role ok   role  404   role  gone | act   act   act
+update_availability foreign   | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
+update_availability absent    | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
+update_availability malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 delete_availability own       | 401    new     new    new     | role ok   role  404   role  gone | act   act   act
 delete_availability foreign   | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
 delete_availability absent    | 401    new     new    new     | role 404  role  404   role  gone | act   act   act

@@ -15,15 +15,16 @@ use kit::extract::RequestBody;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::booking::Review;
-use store::{Tx, booking, keys, user};
+use store::review::Review;
+use store::{Tx, booking, keys, review, user};
 
 use crate::party::own;
 
 /// The route.
 pub fn route() -> Route {
     Route::post("review_booking", "/api/bookings/{bookingId}/review", Who::Interviewee, review_booking)
-        .about("Rates the interviewer, once, after the session was completed. The rating counts in the directory.")
+        .about("Rates the interviewer, once, after the session was completed. The rating counts in the directory, and others read \
+             what you say, without your name.")
         .body::<ReviewBooking>()
         .answers::<ReviewView>(201)
         .idempotent()
@@ -86,16 +87,16 @@ async fn attempt(app: &App, write: &Write<Participant, ReviewBooking>, id: Booki
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());
     }
-    let review = write.body.check(begun.now)?;
+    let said = write.body.check(begun.now)?;
     let after = before.review()?;
 
     let mut tx = Tx::new();
     booking::replace(&mut tx, &before, &after)?;
-    booking::write_review(&mut tx, id, &review)?;
+    review::write(&mut tx, &after, &said)?;
     if let Some(rated) = user::get(&app.table, &before.interviewer_id).await? {
-        user::write(&mut tx, Some(&rated), &rate(&rated, review.rating))?;
+        user::write(&mut tx, Some(&rated), &rate(&rated, said.rating))?;
     }
-    let Review { rating, comment, created_at } = review;
+    let Review { rating, comment, created_at } = said;
     begun.commit(app, tx, StatusCode::CREATED, &ReviewView { booking_id: id, rating, comment, created_at }).await
 }
 

@@ -4,23 +4,23 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::UserId;
 use http::StatusCode;
-use kit::callers::Anybody;
-use kit::error::not_found;
+use kit::callers::{Anybody, Asking};
 use kit::write::answer;
-use kit::{App, As, Error, Path, Route, Who};
+use kit::{App, Error, Path, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::known::known;
 use crate::view::InterviewerCardView;
 
 /// The route.
 pub fn route() -> Route {
     Route::get("get_interviewer", "/api/interviewers/{interviewerId}", Who::SignedIn, get_interviewer)
-        .about("Shows one interviewer. Who cannot be booked cannot be seen.")
+        .about("Shows one interviewer. Who cannot be booked is seen by those only who have booked them before.")
         .answers::<InterviewerDetailsView>(200)
 }
 
-/// An interviewer who can be booked, with what they say about themselves.
+/// An interviewer, with what they say about themselves.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "InterviewerDetails")]
@@ -32,21 +32,23 @@ pub struct InterviewerDetailsView {
     bio: String,
     /// Their IANA time zone.
     timezone: String,
+    /// Whether they can be booked.
+    listed: bool,
 }
 
 async fn get_interviewer(
     State(app): State<App>,
-    _: As<Anybody>,
-    Path(interviewer): Path<UserId>,
+    asking: Asking<Anybody>,
+    interviewer: Result<Path<UserId>, Error>,
 ) -> Result<Response, Error> {
-    let card = store::directory::get(&app.table, &interviewer).await?.ok_or_else(|| not_found("interviewer"))?;
+    let (card, listed) = known(&app, &asking, interviewer).await?;
     let (bio, timezone) = (card.profile.bio.clone(), card.timezone.clone());
-    answer(StatusCode::OK, &InterviewerDetailsView { card: InterviewerCardView::of(card), bio, timezone })
+    answer(StatusCode::OK, &InterviewerDetailsView { card: InterviewerCardView::of(card), bio, timezone, listed })
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::test_requests::{change, world};
+    use crate::test_requests::{book, change, world};
     use serde_json::{Value, json};
 
     #[tokio::test]
@@ -57,7 +59,8 @@ mod tests {
             shown,
             json!({ "interviewerId": "ivy", "name": "ivy", "imageUrl": null, "title": "Staff Engineer",
                 "company": "Acme", "yearsExp": 12, "categories": ["backend", "system-design"], "creditRate": 20,
-                "rating": null, "reviewCount": 0, "bio": "Backend and distributed systems.", "timezone": "UTC" })
+                "rating": null, "reviewCount": 0, "bio": "Backend and distributed systems.", "timezone": "UTC",
+                "listed": true })
         );
     }
 
@@ -70,5 +73,21 @@ mod tests {
             world.call("cara", "GET", &path, Value::Null).await.refused(404, "not_found");
         }
         world.send("GET", "/api/interviewers/ivy", None, &[]).await.refused(401, "unauthenticated");
+    }
+
+    #[tokio::test]
+    async fn who_has_booked_an_interviewer_sees_them_when_others_do_not_any_more() {
+        let world = world().await;
+        world.add_candidate("dan", 0).await;
+        let listed = world.call("cara", "GET", "/api/interviewers/ivy", Value::Null).await.expect(200);
+        book(&world, "cara", "ivy").await;
+        change(&world, "ivy", |ivy| ivy.interviewer.as_mut().unwrap().accepting_bookings = false).await;
+        let mut shown = world.call("cara", "GET", "/api/interviewers/ivy", Value::Null).await.expect(200);
+        assert_eq!(shown["listed"], false);
+        shown["listed"] = json!(true);
+        assert_eq!(shown, listed);
+        world.call("dan", "GET", "/api/interviewers/ivy", Value::Null).await.refused(404, "not_found");
+        testing::delete(&world, "ivy").await;
+        world.call("cara", "GET", "/api/interviewers/ivy", Value::Null).await.refused(404, "not_found");
     }
 }

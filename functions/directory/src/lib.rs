@@ -3,10 +3,13 @@
 pub mod create_availability;
 pub mod delete_availability;
 pub mod get_interviewer;
+mod known;
 pub mod list_availability;
 pub mod list_interviewers;
+pub mod list_reviews;
 pub mod list_slots;
 pub mod submit_verification;
+pub mod update_availability;
 pub mod view;
 
 #[cfg(test)]
@@ -17,10 +20,12 @@ pub fn routes() -> Vec<kit::Route> {
     vec![
         list_interviewers::route(),
         get_interviewer::route(),
+        list_reviews::route(),
         list_slots::route(),
         submit_verification::route(),
         create_availability::route(),
         list_availability::route(),
+        update_availability::route(),
         delete_availability::route(),
     ]
 }

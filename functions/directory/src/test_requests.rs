@@ -1,6 +1,9 @@
 //! What the tests of several routes need.
 
+use domain::booking::Booking;
+use domain::ids::BookingId;
 use domain::user::Role;
+use jiff::SignedDuration;
 use testing::World;
 pub(crate) use testing::{change, refused_fields, stored};
 
@@ -29,4 +32,18 @@ pub(crate) async fn is_for_interviewers(world: &World, method: &str, path: &str,
     testing::delete(world, "ivy").await;
     world.call("ivy", method, path, body).await.refused(403, "account_deleted");
     world.send(method, path, None, &[]).await.refused(401, "unauthenticated");
+}
+
+/// A booking of `candidate` with `interviewer`, an hour of the day after.
+pub(crate) async fn book(world: &World, candidate: &str, interviewer: &str) -> Booking {
+    let now = world.app.now();
+    let start = now + SignedDuration::from_hours(24);
+    let times = (start, start + SignedDuration::from_hours(1));
+    let id = BookingId::new(world.app.ids.unique(now));
+    let (candidate, interviewer) = (candidate.parse().unwrap(), interviewer.parse().unwrap());
+    let (booking, _) = Booking::schedule(id, &candidate, &interviewer, times, 20, now);
+    let mut tx = store::Tx::new();
+    store::booking::create(&mut tx, &booking).unwrap();
+    tx.commit(&world.app.table).await.unwrap();
+    booking
 }

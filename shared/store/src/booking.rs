@@ -42,12 +42,20 @@ struct Pointer {
     booking_id: BookingId,
 }
 
-/// Writes a new booking, its row in the list of all, and the row by which the sweep finds it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Pair {
+    interviewer_id: UserId,
+}
+
+/// Writes a new booking, its row in the list of all, that its parties know each other, and the row by which the sweep finds it.
 pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     let pointer = Pointer { booking_id: booking.booking_id };
     tx.create(item(&Booking { version: 1, ..booking.clone() })?);
     let month = utc_month(booking.created_at);
     tx.create(Item::new(keys::booking_row(&month, booking.booking_id), "BookingRow", &pointer)?);
+    let pair = Pair { interviewer_id: booking.interviewer_id.clone() };
+    tx.put(Item::new(keys::booked(&booking.interviewee_id, &booking.interviewer_id), "Booked", &pair)?);
     if let Some(at) = booking.due_at {
         tx.create(Item::new(keys::due(at, booking.booking_id), "Due", &pointer)?);
     }
@@ -273,25 +281,6 @@ pub fn feedback(table: &Table, booking: BookingId) -> BoxFuture<'_, Result<Optio
 /// Writes a feedback. The version of the booking guards it.
 pub fn write_feedback(tx: &mut Tx, booking: BookingId, feedback: &FeedbackRecord) -> Result<(), StoreError> {
     tx.put(Item::new(keys::feedback(booking), "Feedback", feedback)?);
-    Ok(())
-}
-
-/// The candidate's review of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Review {
-    /// 1 to 5.
-    pub rating: u8,
-    /// In their words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// When.
-    pub created_at: Timestamp,
-}
-
-/// Writes a review, once.
-pub fn write_review(tx: &mut Tx, booking: BookingId, review: &Review) -> Result<(), StoreError> {
-    tx.create(Item::new(keys::review(booking), "Review", review)?);
     Ok(())
 }
 

@@ -33,9 +33,14 @@ pub struct Card {
     pub credit_rate: u32,
 }
 
-/// The card of a person, if candidates may see one.
+/// The card of a person who is listed.
 fn card(user: &User) -> Option<Card> {
-    let profile = user.interviewer.clone().filter(|_| user.listed())?;
+    Some(user).filter(|user| user.listed()).and_then(card_of)
+}
+
+/// The card of an interviewer, listed or not, for those who have booked them.
+pub fn card_of(user: &User) -> Option<Card> {
+    let profile = user.interviewer.clone()?;
     Some(Card {
         interviewer_id: user.user_id.clone(),
         name: user.name.clone(),
@@ -71,7 +76,7 @@ pub(crate) fn write(tx: &mut Tx, before: Option<&User>, after: &User) -> Result<
     Ok(())
 }
 
-/// One interviewer's card, if candidates may see it.
+/// The card of an interviewer who is listed.
 pub fn get<'a>(table: &'a Table, interviewer: &'a UserId) -> BoxFuture<'a, Result<Option<Card>, StoreError>> {
     Box::pin(async move { table.get(&keys::directory_card(None, interviewer)).await })
 }

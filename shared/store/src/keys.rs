@@ -13,6 +13,8 @@
 //! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | |
 //! | a booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE#{id}` and gsi2 `INTERVIEWER#{id}`, both by start |
 //! | a cancelled booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE_CANCELLED#{id}` and gsi2 `INTERVIEWER_CANCELLED#{id}`, both by start |
+//! | that a candidate has booked an interviewer | `USER#{candidate}` | `BOOKED#{interviewer}` | |
+//! | what candidates say of an interviewer, newest first | `REVIEWS#{interviewer}` | `{time}#{digest of the booking}` | |
 //! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
 //! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
@@ -74,6 +76,18 @@ pub fn bookable(user: &UserId) -> Key {
 /// The verification they asked for.
 pub fn verification(user: &UserId) -> Key {
     key(user_partition(user), "VERIFICATION")
+}
+/// That a candidate has booked an interviewer, however it ended.
+pub fn booked(candidate: &UserId, interviewer: &UserId) -> Key {
+    key(user_partition(candidate), format!("BOOKED#{interviewer}"))
+}
+/// The partition of what candidates say of an interviewer.
+pub fn reviews_of(interviewer: &UserId) -> String {
+    format!("REVIEWS#{interviewer}")
+}
+/// What one candidate says of an interviewer. `place` is its time, and something that tells it from others.
+pub fn review_of(interviewer: &UserId, place: &str) -> Key {
+    key(reviews_of(interviewer), place)
 }
 /// The index partition of undecided verifications.
 pub const VERIFICATIONS: &str = "VERIFICATIONS";

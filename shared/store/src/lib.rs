@@ -15,6 +15,7 @@ pub mod media;
 pub mod origin;
 pub mod outbox;
 pub mod rate;
+pub mod review;
 pub mod settlement;
 pub mod table;
 pub mod tx;

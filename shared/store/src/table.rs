@@ -24,6 +24,11 @@ pub struct Table {
 pub struct Items(HashMap<Key, Attributes>);
 
 impl Items {
+    /// Whether there was an item under `key`.
+    pub fn contains(&self, key: &Key) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// The item under `key`, if there was one. It stays available.
     pub fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, StoreError> {
         self.0.get(key).map(|attributes| decode(attributes.clone())).transpose()

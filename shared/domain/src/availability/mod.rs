@@ -21,7 +21,7 @@ pub use notation::{
     LOCAL_TIME, LocalTime, NotationError, TIME_ZONE, Weekday, ZoneName, parse_date, parse_instant, zone_data_version,
 };
 pub use range::SlotRange;
-pub use request::NewAvailability;
+pub use request::{ChangedAvailability, NewAvailability};
 pub use tiling::{Slot, SlotTime, bookable_until, find_slot, slots};
 
 /// The lengths a session can have, in minutes.
@@ -156,6 +156,22 @@ impl Availability {
         }
         self.rules.retain(|rule| !rule.is_spent(now));
         self.rules.push(rule);
+        Ok(())
+    }
+
+    /// The rule with this id.
+    pub fn rule(&self, id: AvailabilityId) -> Result<&AvailabilityRule, AvailabilityError> {
+        self.rules.iter().find(|rule| rule.availability_id == id).ok_or(AvailabilityError::NotFound)
+    }
+
+    /// Puts a changed rule in the place of what it was; bookings that were made from it stand.
+    pub fn change(&mut self, rule: AvailabilityRule, now: Timestamp) -> Result<(), AvailabilityError> {
+        let others = self.rules.iter().filter(|other| other.availability_id != rule.availability_id);
+        if let Some(rival) = overlap::first_overlap(others, &rule, now) {
+            return Err(AvailabilityError::Overlap(rival.availability_id));
+        }
+        let place = self.rules.iter_mut().find(|other| other.availability_id == rule.availability_id);
+        *place.ok_or(AvailabilityError::NotFound)? = rule;
         Ok(())
     }
 

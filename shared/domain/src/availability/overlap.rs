@@ -19,11 +19,11 @@ const SAFE_SECONDS: i64 = 26 * 60 * 60;
 
 /// The first of `rules` that overlaps `rule` at some time that is not over.
 pub(super) fn first_overlap<'a>(
-    rules: &'a [AvailabilityRule],
+    rules: impl IntoIterator<Item = &'a AvailabilityRule>,
     rule: &AvailabilityRule,
     now: Timestamp,
 ) -> Option<&'a AvailabilityRule> {
-    rules.iter().find(|other| overlap(other, rule, now))
+    rules.into_iter().find(|other| overlap(other, rule, now))
 }
 
 fn overlap(a: &AvailabilityRule, b: &AvailabilityRule, now: Timestamp) -> bool {

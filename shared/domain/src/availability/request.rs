@@ -93,6 +93,39 @@ impl NewAvailability {
     }
 }
 
+/// What is changed of a weekly rule later, as text; what is none stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChangedAvailability<'a> {
+    /// All local dates on which it does not apply.
+    pub exceptions: Option<&'a [String]>,
+    /// The last local date on which it applies, or no end.
+    pub until: Option<Option<&'a str>>,
+}
+
+impl ChangedAvailability<'_> {
+    /// The changed rule, or every field that keeps it from being one.
+    pub fn of(&self, rule: &AvailabilityRule, now: Timestamp) -> Result<AvailabilityRule, ValidationError> {
+        let mut refused = Refused::default();
+        let mut changed = rule.clone();
+        match &mut changed.kind {
+            RuleKind::OneTime { .. } => {
+                refused.unless(self.exceptions.is_none(), "exceptions", "is for weekly availability");
+                refused.unless(self.until.is_none(), "until", "is for weekly availability");
+            }
+            RuleKind::Weekly(window) => {
+                if let Some(dates) = self.exceptions {
+                    window.exceptions = refused.exceptions(dates).unwrap_or_default();
+                }
+                if let Some(until) = self.until {
+                    window.until = until.and_then(|until| refused.dates("until", until));
+                    refused.end(Some(window.from), window.until, Some(&window.timezone), now);
+                }
+            }
+        }
+        if refused.0.is_empty() { Ok(changed) } else { Err(ValidationError(refused.0)) }
+    }
+}
+
 #[derive(Default)]
 struct Refused(Vec<FieldError>);
 
@@ -111,6 +144,32 @@ impl Refused {
         let date = self.parsed(field, parse_date(text))?;
         self.unless(YEARS.contains(&date.year()), field, "must lie in the years 2020 to 2100");
         Some(date)
+    }
+
+    fn exceptions(&mut self, named: &[String]) -> Option<Vec<Date>> {
+        if named.len() > MAX_EXCEPTIONS {
+            self.unless(false, "exceptions", format!("must have at most {MAX_EXCEPTIONS} dates"));
+            return None;
+        }
+        let mut dates = Vec::with_capacity(named.len());
+        for text in named {
+            dates.push(self.dates("exceptions", text)?);
+        }
+        dates.sort_unstable();
+        dates.dedup();
+        self.unless(dates.len() == named.len(), "exceptions", "must not name a date twice");
+        Some(dates)
+    }
+
+    /// The end of a rule lies neither before its beginning nor in the past.
+    fn end(&mut self, from: Option<Date>, until: Option<Date>, timezone: Option<&ZoneName>, now: Timestamp) {
+        if let (Some(from), Some(until)) = (from, until) {
+            self.unless(until >= from, "until", "must not be before from");
+        }
+        if let (Some(until), Some(timezone)) = (until, timezone) {
+            let today = timezone.zone().to_datetime(now).date();
+            self.unless(until >= today, "until", "must not lie in the past");
+        }
     }
 }
 
@@ -155,14 +214,8 @@ impl WeeklyText<'_> {
         let timezone = refused.parsed("timezone", self.timezone.parse::<ZoneName>());
         let from = refused.dates("from", self.from);
         let until = self.until.map(|until| refused.dates("until", until));
-        let exceptions = self.exceptions(refused);
-        if let (Some(from), Some(Some(until))) = (from, until) {
-            refused.unless(until >= from, "until", "must not be before from");
-        }
-        if let (Some(Some(until)), Some(timezone)) = (until, &timezone) {
-            let today = timezone.zone().to_datetime(now).date();
-            refused.unless(until >= today, "until", "must not lie in the past");
-        }
+        let exceptions = refused.exceptions(self.exceptions);
+        refused.end(from, until.flatten(), timezone.as_ref(), now);
         let (start_local, end_local) = local?;
         let until = match until {
             Some(until) => Some(until?),
@@ -208,21 +261,6 @@ impl WeeklyText<'_> {
         let room = !on_grid || end.minutes() - start.minutes() >= session_minutes;
         refused.unless(room, "endLocal", "must leave room for one session");
         Some((start, end))
-    }
-
-    fn exceptions(&self, refused: &mut Refused) -> Option<Vec<Date>> {
-        if self.exceptions.len() > MAX_EXCEPTIONS {
-            refused.unless(false, "exceptions", format!("must have at most {MAX_EXCEPTIONS} dates"));
-            return None;
-        }
-        let mut dates = Vec::with_capacity(self.exceptions.len());
-        for text in self.exceptions {
-            dates.push(refused.dates("exceptions", text)?);
-        }
-        dates.sort_unstable();
-        dates.dedup();
-        refused.unless(dates.len() == self.exceptions.len(), "exceptions", "must not name a date twice");
-        Some(dates)
     }
 }
 
@@ -310,6 +348,41 @@ mod tests {
         let dates: Vec<String> =
             (0..367).map(|n| (Date::constant(2027, 1, 1) + jiff::Span::new().days(n)).to_string()).collect();
         assert_eq!(check(with(weekly(), json!({ "exceptions": dates }))).unwrap_err().0[0].field, "exceptions");
+    }
+
+    #[test]
+    fn a_change_is_what_declaring_it_so_would_have_been() {
+        let texts = |dates: &[&str]| dates.iter().map(|date| (*date).to_owned()).collect::<Vec<String>>();
+        let mut base = weekly();
+        (base["from"], base["until"]) = (json!("2026-11-25"), json!("2027-03-01"));
+        base["exceptions"] = json!(["2026-12-24"]);
+        let rule = check(base.clone()).unwrap();
+        let ends =
+            [Some("2026-11-25"), Some("2026-11-24"), Some("2026-11-19"), Some("2027-02-30"), Some("2101-01-01"), None];
+        let days_off =
+            [&["2026-12-31", "2026-12-24"][..], &[], &["2026-12-24", "2026-12-24"], &["soon"], &["1999-12-24"]];
+        for until in std::iter::once(None).chain(ends.map(Some)) {
+            for dates in std::iter::once(None).chain(days_off.map(Some)) {
+                let mut declared = base.clone();
+                if let Some(until) = until {
+                    declared["until"] = json!(until);
+                }
+                if let Some(dates) = dates {
+                    declared["exceptions"] = json!(dates);
+                }
+                let dates = dates.map(texts);
+                let change = ChangedAvailability { exceptions: dates.as_deref(), until };
+                let sorted = |result: Result<AvailabilityRule, ValidationError>| {
+                    result.map_err(|refused| {
+                        let mut named: Vec<String> =
+                            refused.0.iter().map(|e| format!("{} {}", e.field, e.message)).collect();
+                        named.sort();
+                        named
+                    })
+                };
+                assert_eq!(sorted(change.of(&rule, at(NOW))), sorted(check(declared)), "{change:?}");
+            }
+        }
     }
 
     #[test]
