@@ -165,17 +165,36 @@ async fn of_64_requests_of_16_candidates_one_gets_the_slot_over_http() {
 }
 
 #[tokio::test]
-async fn an_unknown_address_is_refused_like_everything_else() {
+async fn an_unknown_address_or_method_is_refused_like_everything_else() {
     let stack = Stack::get();
-    for (method, path) in [("GET", "/api/nope"), ("PUT", "/api/user/me"), ("GET", "/"), ("GET", "/health?a=<b")] {
+    for (method, path, status, code, allow) in [
+        ("GET", "/health?a=<b", 200, "", ""),
+        ("GET", "/api/nope", 404, "not_found", ""),
+        ("GET", "/", 404, "not_found", ""),
+        // One path has a function for each method, one cannot be got, and one is beside another with a parameter.
+        ("PUT", "/api/user/me", 405, "method_not_allowed", "GET, PATCH, HEAD, OPTIONS"),
+        ("PUT", "/api/onboarding", 405, "method_not_allowed", "POST, OPTIONS"),
+        ("DELETE", "/api/wallet/transactions", 405, "method_not_allowed", "GET, HEAD, OPTIONS"),
+    ] {
         let answer = stack.send(stack.request(method, &stack.api(path))).await;
-        let expected = if path.starts_with("/health") { 200 } else { 404 };
-        assert_eq!(answer.status, expected, "{method} {path}: {}", answer.body);
+        assert_eq!((answer.status, answer.code()), (status, code), "{method} {path}: {}", answer.body);
         assert!(answer.headers.contains_key("x-request-id"), "{method} {path}");
-        if expected == 404 {
-            assert_eq!(answer.code(), "not_found", "{method} {path}: {}", answer.body);
-        }
+        let allowed = answer.headers.get("allow").map_or("", |allowed| allowed.to_str().unwrap());
+        assert_eq!(allowed, allow, "{method} {path}");
     }
+}
+
+#[tokio::test]
+async fn what_can_be_got_can_be_asked_for_its_head() {
+    let stack = Stack::get();
+    let cara = stack.candidate("header", 0).await;
+    for path in ["/health", "/docs", "/api/openapi.json", "/api/wallet"] {
+        let request = stack.request("HEAD", &stack.api(path)).bearer_auth(stack.token(&cara).await);
+        let answer = stack.send(request).await;
+        assert_eq!((answer.status, answer.body), (200, json!("")), "{path}");
+    }
+    let nobody = stack.send(stack.request("HEAD", &stack.api("/api/wallet"))).await;
+    assert_eq!((nobody.status, nobody.body), (401, json!("")));
 }
 
 #[tokio::test]

@@ -96,7 +96,8 @@ def expand_body(name, properties, resources):
                         "PayloadFormatVersion": integration["payloadFormatVersion"],
                     },
                 }
-            route = "$default" if path.lstrip("/") == "$default" else f"{method.upper()} {path}"
+            method = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+            route = "$default" if path.lstrip("/") == "$default" else f"{method} {path}"
             resources[f"{name}Route{hashlib.sha256(route.encode()).hexdigest()[:12]}"] = {
                 "Type": "AWS::ApiGatewayV2::Route",
                 "Properties": {

@@ -35,6 +35,8 @@ pub struct Scene {
     pub world: World,
     pub own: BookingId,
     pub foreign: BookingId,
+    /// What is published of the API.
+    pub document: Value,
     stream: Stream,
     _gemini: Gemini,
     engine: aws_sdk_dynamodb::Client,
@@ -51,7 +53,8 @@ impl Scene {
         let world = World::with(routes, options).await;
         let engine = kit::aws::Aws::at(&world.endpoint).dynamodb();
         let (own, foreign) = people(&world).await;
-        Self { world, own, foreign, stream, _gemini: gemini, engine }
+        let document = kit::openapi::document(routes);
+        Self { world, own, foreign, document, stream, _gemini: gemini, engine }
     }
 
     pub async fn snapshot(&self) -> Snapshot {

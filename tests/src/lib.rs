@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what cannot be done fails the test")]
 
 pub mod calls_in_a_row;
+pub mod described;
 pub mod line;
 pub mod stage;
 pub mod story;

@@ -52,9 +52,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_monitor_may_ask_for_its_head_alone() {
+        let world = World::new(&crate::routes()).await;
+        let answer = world.send("HEAD", "/health", None, &[]).await;
+        assert_eq!((answer.status, answer.body), (200, Value::Null));
+        assert_eq!(answer.headers["content-type"], "application/json");
+        assert_eq!(answer.headers["x-request-id"], "request-1");
+    }
+
+    #[tokio::test]
     async fn what_is_not_a_route_is_not_found() {
         let world = World::new(&crate::routes()).await;
-        world.call("cara", "POST", "/health", Value::Null).await.refused(404, "not_found");
+        let refused = world.call("cara", "POST", "/health", Value::Null).await;
+        refused.refused(405, "method_not_allowed");
+        assert_eq!(refused.headers["allow"], "GET, HEAD, OPTIONS");
         world.send("GET", "/healthy", None, &[]).await.refused(404, "not_found");
     }
 }

@@ -20,6 +20,8 @@ pub enum Kind {
     Forbidden,
     /// The thing does not exist, or the caller may not know that it does (404).
     NotFound,
+    /// The thing is there, and this cannot be done with it (405).
+    MethodNotAllowed,
     /// The state of the thing, or a rival, does not allow it (409).
     Conflict,
     /// The body is larger than we read (413).

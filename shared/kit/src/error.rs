@@ -66,6 +66,7 @@ pub fn status(kind: Kind) -> StatusCode {
         Kind::PaymentRequired => StatusCode::PAYMENT_REQUIRED,
         Kind::Forbidden => StatusCode::FORBIDDEN,
         Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
@@ -97,6 +98,9 @@ pub struct ProblemBody {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
+
+/// After how long to try again where nobody knows better.
+const RETRY_SECONDS: u64 = 5;
 
 /// What a refusal carries to the place that knows the request's id, see [`crate::serve`].
 #[derive(Debug, Clone)]
@@ -144,7 +148,9 @@ fn refusal(problem: &(dyn Problem + Send + Sync)) -> Response {
         errors: problem.fields().to_vec(),
     };
     let mut response = status.into_response();
-    if let Some(seconds) = problem.retry_after_seconds() {
+    // Whoever is told to try again is told when.
+    let wait = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(RETRY_SECONDS);
+    if let Some(seconds) = problem.retry_after_seconds().or(wait) {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == StatusCode::UNAUTHORIZED {
@@ -194,8 +200,8 @@ pub enum RequestError {
     /// The body is larger than we read.
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
-    /// The route has no such method.
-    #[error("this address has no such method")]
+    /// The address is there, and has no such method.
+    #[error("this address has no such method; see the header Allow")]
     NoSuchMethod,
 }
 
@@ -204,7 +210,8 @@ impl Problem for RequestError {
         match self {
             Self::NotJson(_) | Self::Malformed(_) => Kind::Malformed,
             Self::Unauthenticated(_) => Kind::Unauthenticated,
-            Self::NotFound(_) | Self::NoSuchMethod => Kind::NotFound,
+            Self::NotFound(_) => Kind::NotFound,
+            Self::NoSuchMethod => Kind::MethodNotAllowed,
             Self::TooLarge(_) => Kind::TooLarge,
         }
     }
@@ -212,7 +219,8 @@ impl Problem for RequestError {
         match self {
             Self::NotJson(_) | Self::Malformed(_) => "malformed_request",
             Self::Unauthenticated(_) => "unauthenticated",
-            Self::NotFound(_) | Self::NoSuchMethod => "not_found",
+            Self::NotFound(_) => "not_found",
+            Self::NoSuchMethod => "method_not_allowed",
             Self::TooLarge(_) => "payload_too_large",
         }
     }

@@ -10,6 +10,7 @@ pub mod extract;
 pub mod gateway;
 pub mod invocation;
 mod log_line;
+pub mod methods;
 pub mod openapi;
 pub mod page;
 pub mod route;

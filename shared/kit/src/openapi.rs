@@ -1,4 +1,7 @@
 //! The published description of the API, made from the routes themselves.
+//!
+//! What is read and what is sent are described differently: a member that may be left out of a request is optional, one that every
+//! answer has is required, also where it can be null, and one that is left out where there is nothing is never null.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -12,13 +15,13 @@ pub fn document(routes: &[Route]) -> Value {
         s.definitions_path = "/components/schemas".into();
         s.meta_schema = None;
     });
-    let mut generator = settings.into_generator();
-    let problem = generator.subschema_for::<ProblemBody>();
+    let (mut sent, mut read) = (settings.clone().for_serialize().into_generator(), settings.into_generator());
+    let problem = sent.subschema_for::<ProblemBody>();
     let mut paths: Map<String, Value> = Map::new();
     for route in routes {
-        let body = route.body.map(|schema| schema(&mut generator));
-        let answer = route.answer.map(|schema| schema(&mut generator));
-        let query = route.query.map(|schema| schema(&mut generator));
+        let body = route.body.map(|schema| schema(&mut read));
+        let answer = route.answer.map(|schema| schema(&mut sent));
+        let query = route.query.map(|schema| schema(&mut read));
         let operation = operation(route, body.map(Into::into), answer.map(Into::into), query.map(Into::into));
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.to_lowercase()] = operation;
@@ -33,11 +36,40 @@ pub fn document(routes: &[Route]) -> Value {
         },
         "paths": paths,
         "components": {
-            "schemas": generator.take_definitions(true),
+            "schemas": together(sent.take_definitions(true), read.take_definitions(true)),
             "responses": {
                 "Problem": {
                     "description": "A refusal (RFC 9457).",
+                    "headers": headers(&["X-Request-Id"]),
                     "content": { "application/problem+json": { "schema": problem } },
+                },
+                "Unauthenticated": {
+                    "description": "A refusal of whoever did not say, or show, who they are (RFC 9457).",
+                    "headers": headers(&["X-Request-Id", "WWW-Authenticate"]),
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+                "TryAgain": {
+                    "description": "A refusal for now (RFC 9457).",
+                    "headers": headers(&["X-Request-Id", "Retry-After"]),
+                    "content": { "application/problem+json": { "schema": problem } },
+                },
+            },
+            "headers": {
+                "X-Request-Id": {
+                    "description": "Names this answer to an operator.",
+                    "required": true, "schema": { "type": "string" },
+                },
+                "WWW-Authenticate": {
+                    "description": "What to authenticate with.",
+                    "required": true, "schema": { "type": "string" },
+                },
+                "Retry-After": {
+                    "description": "After how many seconds trying again makes sense.",
+                    "required": true, "schema": { "type": "integer", "minimum": 1 },
+                },
+                "Idempotent-Replayed": {
+                    "description": "Present where this is the answer to an earlier request with the same key.",
+                    "schema": { "type": "string", "const": "true" },
                 },
             },
             "securitySchemes": {
@@ -48,6 +80,52 @@ pub fn document(routes: &[Route]) -> Value {
     })
 }
 
+/// What is sent and what is read, by name. A name must mean the same in both.
+fn together(sent: Map<String, Value>, read: Map<String, Value>) -> Map<String, Value> {
+    let mut all = sent;
+    all.values_mut().for_each(leave_out_null);
+    for (name, schema) in read {
+        let known = all.entry(name.clone()).or_insert_with(|| schema.clone());
+        assert!(*known == schema, "{name} is sent in another form than it is read; it needs two names");
+    }
+    all
+}
+
+/// What an answer leaves out where there is nothing is not null where it is there.
+fn leave_out_null(schema: &mut Value) {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    if let Some(members) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        for (_, member) in members.iter_mut().filter(|(name, _)| !required.contains(&json!(name))) {
+            if let Some(types) = member.get_mut("type").and_then(Value::as_array_mut) {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    member["type"] = only.clone();
+                }
+            }
+            let forms = member.get_mut("anyOf").and_then(Value::as_array_mut);
+            let Some(forms) = forms else { continue };
+            forms.retain(|form| form["type"] != "null");
+            if let [only] = forms.as_mut_slice() {
+                let only = only.take();
+                if let Some(member) = member.as_object_mut() {
+                    member.remove("anyOf");
+                    member.extend(only.as_object().cloned().unwrap_or_default());
+                }
+            }
+        }
+    }
+    match schema {
+        Value::Object(parts) => parts.values_mut().for_each(leave_out_null),
+        Value::Array(parts) => parts.iter_mut().for_each(leave_out_null),
+        _ => {}
+    }
+}
+
+fn headers(names: &[&str]) -> Value {
+    let all = names.iter().map(|name| ((*name).to_owned(), json!({ "$ref": format!("#/components/headers/{name}") })));
+    all.collect::<Map<String, Value>>().into()
+}
+
 fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: Option<Value>) -> Value {
     let mut responses = Map::new();
     let description = if route.status == 204 { "Done." } else { "Success." };
@@ -55,15 +133,18 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
     if let Some(schema) = answer {
         success["content"] = json!({ "application/json": { "schema": schema } });
     }
-    if route.idempotency_key != IdempotencyKey::Ignored {
-        success["headers"] = json!({ "Idempotent-Replayed": {
-            "description": "Present where this is the answer to an earlier request with the same key.",
-            "schema": { "type": "string", "const": "true" },
-        } });
-    }
+    let is_remembered = route.idempotency_key != IdempotencyKey::Ignored;
+    success["headers"] =
+        headers(if is_remembered { &["X-Request-Id", "Idempotent-Replayed"] } else { &["X-Request-Id"] });
     responses.insert(route.status.to_string(), success);
     for (status, codes) in refusals(route) {
-        let described = json!({ "$ref": "#/components/responses/Problem", "description": codes.join(", ") });
+        let kind = match status {
+            401 => "Unauthenticated",
+            429 | 503 => "TryAgain",
+            _ => "Problem",
+        };
+        let kind = format!("#/components/responses/{kind}");
+        let described = json!({ "$ref": kind, "description": codes.join(", ") });
         responses.insert(status.to_string(), described);
     }
     let mut operation = json!({
@@ -87,8 +168,13 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
 /// The statuses a route refuses with, and the codes behind each: its own and those of its kind.
 pub fn refusals(route: &Route) -> Vec<(u16, Vec<&'static str>)> {
     let mut all: Vec<(u16, &'static str)> = route.refusals.to_vec();
+    all.push((500, "internal"));
+    // Clerk, whose keys a token is checked with, the table, or a provider can be away.
+    if route.who.needs_token() || route.uses_table || !route.needs.is_empty() {
+        all.push((503, "upstream_unavailable"));
+    }
     if route.who.needs_token() {
-        all.extend([(401, "unauthenticated"), (403, "account_deleted"), (503, "upstream_unavailable")]);
+        all.extend([(401, "unauthenticated"), (403, "account_deleted")]);
     }
     if !matches!(route.who, Who::Anyone | Who::Signed | Who::SignedIn) {
         all.extend([(403, "onboarding_required"), (403, "forbidden")]);

@@ -3,22 +3,23 @@
 use std::process::ExitCode;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::patience::Patience;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 use store::origin;
 use tracing::Instrument;
 
-use crate::error::{Error, Refusal, RequestError};
+use crate::error::{Error, Refusal};
 use crate::gateway::{self, RequestId, take_refusal};
 use crate::invocation::Invocation;
 use crate::route::Route;
 use crate::worker::Worker;
-use crate::{App, BoxFuture, telemetry};
+use crate::{App, BoxFuture, methods, telemetry};
 
 /// Serves one route as a Lambda behind API Gateway.
 pub fn serve_http(route: Route) -> ExitCode {
@@ -32,7 +33,7 @@ pub fn serve_http(route: Route) -> ExitCode {
     })
 }
 
-/// Serves every address that no route has, so that it is answered like everything else.
+/// Serves what the gateway finds no route for, so that it is answered like everything else.
 pub fn serve_unknown_addresses() -> ExitCode {
     start(|app| Box::pin(async move { answer_events(finish(Router::new(), app)).await }))
 }
@@ -135,8 +136,8 @@ async fn warm(app: &App) {
 /// Adds to `routes` what every answer has: a request id, refusals as problem+json, one log line.
 pub(crate) fn finish(routes: Router<App>, app: App) -> Router {
     routes
-        .fallback(async || Error::from(RequestError::NotFound("address")))
-        .method_not_allowed_fallback(async || Error::from(RequestError::NoSuchMethod))
+        .fallback(methods::unanswered)
+        .method_not_allowed_fallback(methods::unanswered)
         .layer(axum::middleware::from_fn_with_state(app.clone(), around))
         .with_state(app)
 }
@@ -156,7 +157,11 @@ async fn around(State(app): State<App>, request: Request, next: Next) -> Respons
         tracing::info!(http.method = %method, http.route = path, http.status = response.status().as_u16(),
             outcome = code, duration.ms = duration_ms, "request answered");
     });
-    with_problem_body(response, &request_id)
+    let mut response = with_problem_body(response, &request_id);
+    if method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
+    response
 }
 
 /// Completes an answer with what only the request knows: its id, and with it the body of a refusal.
