@@ -84,6 +84,9 @@ async fn a_wallet_that_differs_from_its_lines_is_told() {
     let sound = ops(&["wallet", "check", &cara]).await;
     assert!(sound.well && sound.shown["drift"] == false, "{} {}", sound.shown, sound.told);
     assert_eq!(sound.shown["assets"]["CREDIT"]["fromLines"]["available"], 50);
+    let round = ops(&["wallet", "reconcile"]).await;
+    assert!(round.well && round.shown["complete"] == true, "{} {}", round.shown, round.told);
+    assert!(round.shown["transfers"].as_u64() >= Some(1), "{}", round.shown);
 
     let table = Table::new(kit::aws::Aws::at(stack.ready("awsEndpoint")).dynamodb(), stack.ready("tableName"));
     let user = cara.parse().unwrap();

@@ -137,7 +137,14 @@ fn alarms_that_take_a_deployment_back_do_not_depend_on_the_api() {
     let template = crate::template::text();
     let list = template.split("      Alarms: !If [IsCautious, [").nth(1).unwrap().split(']').next().unwrap();
     let alarms: Vec<&str> = list.split(", ").map(|reference| reference.trim_start_matches("!Ref ")).collect();
-    assert_eq!(alarms, ["ErrorLogAlarm", "FunctionErrorAlarm"], "the runbook names these");
+    assert_eq!(alarms, ["FaultyAnswerAlarm", "FunctionErrorAlarm"], "the runbook names these");
+    let taking_back =
+        runbook().split("\n## ").skip(1).filter(|entry| entry.contains("takes a deployment back")).count();
+    assert_eq!(
+        taking_back,
+        alarms.len(),
+        "the runbook says of these, and of no others, that they take a deployment back"
+    );
     for alarm in alarms {
         let (_, block) = resources().into_iter().find(|(name, _)| name == alarm).expect(alarm);
         assert!(!block.contains("HttpApi") && !block.contains("Function\n"), "{alarm} would close a circle");

@@ -93,6 +93,10 @@ fn every_queue_has_a_dead_letter_queue_and_every_worker_reports_single_failures(
         }
         if block.contains("Type: SQS\n") {
             assert!(block.contains("ReportBatchItemFailures"), "{name} repeats whole batches");
+            assert!(
+                block.contains("BatchSize: 1\n"),
+                "{name} could not fail an invocation by the fault of one message"
+            );
         }
     }
 }

@@ -54,7 +54,7 @@ def parser():
     balances = group("wallet", "balances")
     check = action(balances, "check", wallet.wallet_check, "recompute a person's balances from their transactions; changes nothing")
     check.add_argument("user", help="full user id")
-    action(balances, "reconcile", wallet.wallet_reconcile, "check everybody now, as the daily schedule does")
+    action(balances, "reconcile", wallet.wallet_reconcile, "check the whole ledger now, in a new round of what the schedule does every day")
 
     rerun = action(group("feedback", "feedback of bookings"), "rerun", queues.feedback_rerun, "generate a feedback again that failed")
     rerun.add_argument("booking", help="booking id")

@@ -23,3 +23,5 @@ mod traced;
 mod fake_aws;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod unknown_words;

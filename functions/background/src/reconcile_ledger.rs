@@ -1,103 +1,222 @@
-//! The schedule that proves that nothing leaked: every balance is recomputed from its statement lines alone (README, I1). A
-//! difference raises an alarm; nothing is corrected by itself, since a correction is a transfer that somebody must answer for.
+//! The schedule that proves that nothing leaked (README, I1; `domain::proof`). A round looks at every wallet, line and transfer: each
+//! line must be one that its transfer names, each line that a transfer names must be there and say the same, and each balance must be
+//! the sum of its lines; so it is the sum of its transfers. A difference raises an alarm; nothing is corrected by itself, since a
+//! correction is a transfer that somebody must answer for.
+//!
+//! A round goes on over as many runs as it takes, page by page, and nothing that cannot be read stops it.
 
-use domain::ledger::{Balance, Wallet};
-use jiff::SignedDuration;
+use domain::proof::{Line, Moved};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use kit::error::Error;
 use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
-use store::StoreError;
-use store::wallet::{every_wallet, recomputed, reconciled_to, write_reconciled_to};
+use store::ledger::{self, Found, Kept, LedgerPage, Round};
+use store::{Key, StoreError, contention, keys};
 
-/// When a run stops and leaves the rest to the next, well before Lambda would stop it.
-const BUDGET: SignedDuration = SignedDuration::from_secs(200);
-/// How often a wallet that is written meanwhile is looked at again.
-const LOOKS_AT_MOST: usize = 4;
+#[cfg(test)]
+mod tests;
 
-/// Checks wallets from where the last run stopped.
-pub fn reconcile_ledger(app: App, _: Value) -> BoxFuture<'static, Result<Value, Error>> {
-    Box::pin(async move {
-        let began = app.now();
-        let mut at = reconciled_to(&app.table).await?;
-        let (mut checked, mut drifted) = (0_u64, 0_u64);
-        loop {
-            let (wallets, next) = every_wallet(&app.table, at).await?;
-            for wallet in wallets {
-                checked += 1;
-                if drifts(&app, wallet).await? {
-                    drifted += 1;
-                    // Told at once: what follows may fail.
-                    count(Metric::LedgerDrift, 1, app.now());
-                }
-            }
-            at = next;
-            if at.is_none() || app.now().duration_since(began) > BUDGET {
-                break;
-            }
+/// How much one run does at most.
+struct Limits {
+    /// When it stops and leaves the rest to the next, well before Lambda would stop it.
+    budget: SignedDuration,
+    /// How many pages it looks at.
+    pages: usize,
+    /// How many items a page has: what is done again after a stop.
+    rows: usize,
+}
+
+const LIMITS: Limits = Limits { budget: SignedDuration::from_secs(200), pages: usize::MAX, rows: 1000 };
+/// How often what does not fit is looked at again: a page is older than what it is compared with.
+const LOOKS_AT_MOST: u32 = 4;
+/// How many lines, or transfers with their lines and wallets, are compared at once: up to a hundred keys.
+const LINES_AT_ONCE: usize = 100;
+const TRANSFERS_AT_ONCE: usize = 25;
+
+/// Goes on with the round that is under way, or begins one where none was begun today, or where the event asks for a `newRound`.
+pub fn reconcile_ledger(app: App, event: Value) -> BoxFuture<'static, Result<Value, Error>> {
+    Box::pin(async move { reconcile(&app, event["newRound"] == true, &LIMITS).await })
+}
+
+async fn reconcile(app: &App, anew: bool, limits: &Limits) -> Result<Value, Error> {
+    let began = app.now();
+    let before = ledger::round(&app.table, began).await?;
+    let mut round = match before {
+        Some(round) if !anew && (!round.complete || is_of_today(&round, began)) => round,
+        before => Round::begin(began, before.as_ref()),
+    };
+    let mut pages = 0;
+    while !round.complete && pages < limits.pages && app.now().duration_since(began) <= limits.budget {
+        let page = ledger::page(&app.table, round.position().as_ref(), limits.rows).await?;
+        let next = page.next.clone();
+        check(app, page, &mut round).await?;
+        round.advance(next);
+        if round.complete {
+            // Before it is written down, or a stop in between would leave the end untold.
+            tell_the_end(app, &round);
         }
-        write_reconciled_to(&app.table, at.as_ref()).await?;
-        // That all were looked at and are well is told too: silence must not look like health.
-        if at.is_none() && drifted == 0 {
-            count(Metric::LedgerDrift, 0, app.now());
+        match ledger::write_round(&app.table, &mut round).await {
+            Ok(()) => pages += 1,
+            Err(StoreError::Contended) => {
+                tracing::info!("another run goes on with the round");
+                round.complete = false;
+                return Ok(answer(&round));
+            }
+            Err(error) => return Err(error.into()),
         }
-        tracing::info!(wallets = checked, drifted, complete = at.is_none(), "ledger reconciled");
-        Ok(json!({ "checked": checked, "drifted": drifted, "complete": at.is_none() }))
-    })
+    }
+    if pages > 0 {
+        tracing::info!(
+            wallets = round.wallets,
+            lines = round.lines,
+            transfers = round.transfers,
+            drifted = round.drifted,
+            unreadable = round.unreadable,
+            complete = round.complete,
+            "ledger reconciled"
+        );
+    }
+    Ok(answer(&round))
+}
+
+fn is_of_today(round: &Round, now: Timestamp) -> bool {
+    let day = |at: Timestamp| at.to_zoned(TimeZone::UTC).date();
+    day(round.began_at) == day(now)
+}
+
+fn answer(round: &Round) -> Value {
+    json!({ "beganAt": round.began_at, "wallets": round.wallets, "lines": round.lines, "transfers": round.transfers,
+        "drifted": round.drifted, "unreadable": round.unreadable, "complete": round.complete })
+}
+
+/// That all was looked at is told, and that all is well too: silence must not look like health.
+fn tell_the_end(app: &App, round: &Round) {
+    count(Metric::LedgerRoundComplete, 1, app.now());
+    for (metric, found) in [(Metric::LedgerDrift, round.drifted), (Metric::LedgerUnreadable, round.unreadable)] {
+        if found == 0 {
+            count(metric, 0, app.now());
+        }
+    }
+}
+
+/// Compares everything on a page with what it must fit to. What is found is told at once: what follows may fail.
+async fn check(app: &App, page: LedgerPage, round: &mut Round) -> Result<(), StoreError> {
+    for (key, why) in &page.unreadable {
+        round.unreadable += 1;
+        count(Metric::LedgerUnreadable, 1, app.now());
+        tracing::error!(item.pk = key.pk, item.sk = key.sk, error = why, "an item of the ledger cannot be read");
+    }
+    let mut drifted = |drifts: bool| {
+        if drifts {
+            round.drifted += 1;
+            count(Metric::LedgerDrift, 1, app.now());
+        }
+    };
+    for wallet in &page.wallets {
+        drifted(wallet_drifts(app, wallet).await?);
+    }
+    for lines in page.lines.chunks(LINES_AT_ONCE) {
+        let wanted: Vec<Key> = lines.iter().map(|line| keys::transfer_named(&line.transfer_id)).collect();
+        let read = ledger::read(&app.table, &wanted).await?;
+        for line in lines {
+            drifted(!fits(line, &read.transfer(&line.transfer_id)) && line_drifts(app, line).await?);
+        }
+    }
+    for transfers in page.transfers.chunks(TRANSFERS_AT_ONCE) {
+        let wanted: Vec<Key> = transfers.iter().flat_map(told_by).collect();
+        let read = ledger::read(&app.table, &wanted).await?;
+        for moved in transfers {
+            drifted(!is_told(moved, &read) && transfer_drifts(app, moved).await?);
+        }
+    }
+    round.wallets += page.wallets.len() as u64;
+    round.lines += page.lines.len() as u64;
+    round.transfers += page.transfers.len() as u64;
+    Ok(())
 }
 
 /// Whether a wallet differs from its lines. One that is being written is read again until both are of one moment.
-async fn drifts(app: &App, first: Wallet) -> Result<bool, StoreError> {
-    let (user, asset) = (first.user_id.clone(), first.asset);
-    let mut wallet = first;
+async fn wallet_drifts(app: &App, first: &Kept) -> Result<bool, StoreError> {
+    let mut wallet = first.clone();
     for _ in 0..LOOKS_AT_MOST {
-        let sums = recomputed(&app.table, &user).await?;
-        let balances =
-            [(Balance::Available, wallet.available), (Balance::Held, wallet.held), (Balance::Earned, wallet.earned)];
-        let differs = balances
-            .iter()
-            .any(|(balance, kept)| sums.get(&(asset, *balance)).copied().unwrap_or(0) != i128::from(*kept));
-        if !differs {
+        // A line that cannot be read is told by itself; what its balance should be nobody can say.
+        let Some(sums) = ledger::sums(&app.table, &wallet.user, &wallet.asset).await? else { return Ok(false) };
+        if wallet.is_sum_of(&sums) {
             return Ok(false);
         }
-        let key = store::keys::wallet(&user, asset);
-        let again: Option<Wallet> = app.table.get(&key).await?;
-        match again {
-            Some(again) if again.version != wallet.version => wallet = again,
+        let now = ledger::read(&app.table, &[keys::wallet_named(&wallet.user, &wallet.asset)]).await?;
+        match now.wallet(&wallet.user, &wallet.asset) {
+            Found::Readable(again) if again.version != wallet.version => wallet = again,
             _ => {
-                tracing::error!(user.id = %user, asset = asset.name(), "a balance differs from its statement lines");
+                let (user, asset) = (&wallet.user, &wallet.asset);
+                tracing::error!(user.id = user, asset, "a balance differs from its statement lines");
                 return Ok(true);
             }
         }
     }
-    // It never stood still; the next run will find it at rest.
+    // It never stood still; the next round will find it at rest.
     Ok(false)
 }
 
-#[cfg(test)]
-mod tests {
-    use domain::money::Asset;
-    use serde_json::{Value, json};
-    use store::Tx;
-    use testing::World;
-
-    use super::reconcile_ledger;
-
-    #[tokio::test]
-    async fn balances_that_their_lines_bear_out_are_no_drift_and_a_changed_one_is() {
-        let world = World::new(&[]).await;
-        for (user, credits) in [("cara", 100), ("dan", 7)] {
-            world.add_candidate(user, credits).await;
-        }
-        let run = || reconcile_ledger(world.app.clone(), Value::Null);
-        assert_eq!(run().await.unwrap(), json!({ "checked": 2, "drifted": 0, "complete": true }));
-        let cara = "cara".parse().unwrap();
-        let items = world.app.table.batch_get(&[store::keys::wallet(&cara, Asset::Credit)]).await.unwrap();
-        let mut wallet = store::wallet::wallet(&items, &cara, Asset::Credit).unwrap();
-        wallet.available += 1;
-        let mut tx = Tx::new();
-        tx.put(store::Item::new(store::keys::wallet(&cara, Asset::Credit), "Wallet", &wallet).unwrap());
-        tx.commit(&world.app.table).await.unwrap();
-        assert_eq!(run().await.unwrap(), json!({ "checked": 2, "drifted": 1, "complete": true }));
+/// Whether a line is what its transfer says. Where the transfer cannot be read, that is told by itself.
+fn fits(line: &Line, transfer: &Found<Moved>) -> bool {
+    match transfer {
+        Found::Readable(moved) => moved.bears_out(line),
+        Found::Unreadable => true,
+        Found::Absent => false,
     }
+}
+
+/// Whether a line differs from its transfer also after a pause, in which the transaction that writes both has come to its end.
+async fn line_drifts(app: &App, line: &Line) -> Result<bool, StoreError> {
+    for look in 1..LOOKS_AT_MOST {
+        tokio::time::sleep(contention::pause(look, app.ids.random())).await;
+        let wanted = [keys::transfer_named(&line.transfer_id), keys::line_named(&line.user, &line.line_id)];
+        let read = ledger::read(&app.table, &wanted).await?;
+        match read.line(&line.user, &line.line_id) {
+            Found::Readable(line) if !fits(&line, &read.transfer(&line.transfer_id)) => {}
+            _ => return Ok(false),
+        }
+    }
+    let (user, id, transfer) = (&line.user, &line.line_id, &line.transfer_id);
+    tracing::error!(
+        user.id = user,
+        line.id = id,
+        transfer.id = transfer,
+        "a statement line is not what its transfer says"
+    );
+    Ok(true)
+}
+
+/// The lines that tell a transfer, and the wallets that it must have changed.
+fn told_by(moved: &Moved) -> Vec<Key> {
+    let sides = moved.sides().unwrap_or_default();
+    let lines = sides.iter().filter_map(|side| Some(keys::line_named(side.user, side.line_id?)));
+    lines.chain(sides.iter().map(|side| keys::wallet_named(side.user, side.asset()))).collect()
+}
+
+/// Whether each side of a transfer is told by its line and has a wallet. What cannot be read is told by itself.
+fn is_told(moved: &Moved, read: &ledger::Read) -> bool {
+    moved.sides().unwrap_or_default().iter().all(|side| {
+        let line = side.line_id.map_or(Found::Absent, |id| read.line(side.user, id));
+        let is_told = match line {
+            Found::Readable(line) => side.is_told_by(&line),
+            Found::Unreadable => true,
+            Found::Absent => false,
+        };
+        is_told && read.wallet(side.user, side.asset()) != Found::Absent
+    })
+}
+
+async fn transfer_drifts(app: &App, moved: &Moved) -> Result<bool, StoreError> {
+    for look in 1..LOOKS_AT_MOST {
+        tokio::time::sleep(contention::pause(look, app.ids.random())).await;
+        if is_told(moved, &ledger::read(&app.table, &told_by(moved)).await?) {
+            return Ok(false);
+        }
+    }
+    tracing::error!(transfer.id = moved.transfer_id, "a transfer is not what statements and wallets say");
+    Ok(true)
 }

@@ -4,7 +4,7 @@ use domain::booking::Booking;
 use domain::ids::BookingId;
 use domain::user::User;
 use kit::error::{Error, Fault};
-use kit::worker::Delivery;
+use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure};
 use providers::stream::{CallRequest, CallState, CaptureMode, StreamClient, StreamError, StreamUser};
 use store::booking::{self, Call, write_call};
@@ -36,8 +36,8 @@ pub fn run_stream(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(),
 }
 
 /// A message that another worker should have got.
-pub fn wrong_queue(effect: &Effect) -> Fault {
-    Fault(format!("an effect of queue {} came to another worker", effect.queue().name()))
+pub fn wrong_queue(effect: &Effect) -> WrongQueue {
+    WrongQueue(effect.queue().name())
 }
 
 fn create_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod money;
 pub mod patience;
 pub mod problem;
+pub mod proof;
 pub mod rate;
 pub mod reading;
 pub mod settlement;

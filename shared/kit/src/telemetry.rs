@@ -46,8 +46,12 @@ pub enum Metric {
     OutboxRedriven,
     /// An outbox row that this version cannot read, or whose queue has no address here: left where it is.
     OutboxLeft,
-    /// A balance that its statement lines do not bear out.
+    /// A balance, a line or a transfer that the others do not bear out.
     LedgerDrift,
+    /// An item of the ledger that cannot be read.
+    LedgerUnreadable,
+    /// The whole ledger was looked at.
+    LedgerRoundComplete,
     /// A message that has been failing for ten minutes or longer, and will be tried again.
     WorkDelayed,
     /// How many days the oldest of the providers' secrets is in force.
@@ -65,6 +69,8 @@ impl Metric {
             Self::OutboxRedriven => "OutboxRedriven",
             Self::OutboxLeft => "OutboxLeft",
             Self::LedgerDrift => "LedgerDrift",
+            Self::LedgerUnreadable => "LedgerUnreadable",
+            Self::LedgerRoundComplete => "LedgerRoundComplete",
             Self::WorkDelayed => "WorkDelayed",
             Self::SecretAgeDays => "SecretAgeDays",
             Self::SettlementsLeft => "SettlementsLeft",

@@ -13,7 +13,7 @@ use store::origin;
 use store::outbox::Message;
 use tracing::{Instrument, Span};
 
-use crate::error::Error;
+use crate::error::{Error, Fault};
 use crate::telemetry::{Metric, count};
 use crate::{App, BoxFuture};
 
@@ -92,23 +92,44 @@ impl Again {
 /// What a worker does with one message.
 pub type Worker = fn(App, Delivery) -> BoxFuture<'static, Result<(), Failure>>;
 
-/// A message that this code does not understand: from a newer version, or not ours.
+/// A message that this code does not understand: from a newer version, which may be here soon, or not ours. So it is put off, and
+/// is an error only when it came for the last time.
 #[derive(Debug, thiserror::Error)]
 #[error("a message cannot be read: {0}")]
 struct Unreadable(String);
 
 impl Problem for Unreadable {
     fn kind(&self) -> Kind {
-        Kind::Internal
+        Kind::Unavailable
     }
     fn code(&self) -> &'static str {
-        "internal"
+        "message_unreadable"
+    }
+}
+
+/// An effect that came to a worker that does not carry it out: another version sends it elsewhere.
+#[derive(Debug, thiserror::Error)]
+#[error("an effect of queue {0} came to another worker")]
+pub struct WrongQueue(pub &'static str);
+
+impl Problem for WrongQueue {
+    fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+    fn code(&self) -> &'static str {
+        "message_misplaced"
     }
 }
 
 /// Runs `worker` over every message of an SQS event, and answers which of them failed.
+///
+/// A fault of ours, such as a stored thing that cannot be read, fails the whole invocation when its message comes for the first
+/// time: that is what takes a version back whose workers are broken. Such a version fails new messages. A message that no version
+/// can deal with fails one invocation and no more, and a provider's trouble none.
 pub async fn run(app: &App, worker: Worker, patience: Patience, event: Value) -> Result<Value, Error> {
-    let event: SqsEvent = serde_json::from_value(event).map_err(|e| Unreadable(e.to_string()))?;
+    let event: SqsEvent = serde_json::from_value(event).map_err(|e| Fault(format!("an event of a queue: {e}")))?;
+    // Of several messages those that went well must not come again; queues here hand over one at a time.
+    let is_alone = event.records.len() == 1;
     let mut failed = Vec::new();
     for record in event.records {
         let id = record.message_id.clone().unwrap_or_default();
@@ -121,14 +142,17 @@ pub async fn run(app: &App, worker: Worker, patience: Patience, event: Value) ->
             }
             let delay = failure.again.delay(patience, receives);
             let (seconds, error) = (delay.as_secs(), describe(&failure.error));
-            // An operator is called, and a deployment taken back, for errors: faults of ours, and what is given up. A
-            // provider's outage, or a rival, is neither yet.
+            // An operator is called for errors: faults of ours, and what is given up. A provider's outage, a rival, or a word
+            // that a newer version knows is neither yet.
             if failure.error.is_internal() || receives >= RECEIVES {
                 tracing::error!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
             } else {
                 tracing::warn!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
             }
             put_off(app, &record, delay).instrument(span).await;
+            if failure.error.is_internal() && receives == 1 && is_alone {
+                return Err(failure.error);
+            }
             failed.push(json!({ "itemIdentifier": id }));
         }
     }

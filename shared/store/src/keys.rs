@@ -47,23 +47,35 @@ fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
 }
 
+/// What the partitions of people begin with.
+pub const USER_PREFIX: &str = "USER#";
 /// The partition of everything that belongs to one person.
 pub fn user_partition(user: &UserId) -> String {
-    format!("USER#{user}")
+    format!("{USER_PREFIX}{user}")
 }
 /// A person.
 pub fn profile(user: &UserId) -> Key {
     key(user_partition(user), "PROFILE")
 }
+/// What the sort keys of wallets begin with.
+pub const WALLET_PREFIX: &str = "WALLET#";
 /// Their wallet of one asset.
 pub fn wallet(user: &UserId, asset: Asset) -> Key {
-    key(user_partition(user), format!("WALLET#{}", asset.name()))
+    wallet_named(user.as_str(), asset.name())
+}
+/// The same by names as they are stored, for the reconciler.
+pub fn wallet_named(user: &str, asset: &str) -> Key {
+    key(format!("{USER_PREFIX}{user}"), format!("{WALLET_PREFIX}{asset}"))
 }
 /// What the sort keys of statement lines begin with.
 pub const TRANSACTION_PREFIX: &str = "TX#";
 /// One line of their statement.
 pub fn transaction(user: &UserId, id: TransactionId) -> Key {
     key(user_partition(user), format!("{TRANSACTION_PREFIX}{id}"))
+}
+/// The same by names as they are stored, for the reconciler.
+pub fn line_named(user: &str, id: &str) -> Key {
+    key(format!("{USER_PREFIX}{user}"), format!("{TRANSACTION_PREFIX}{id}"))
 }
 /// Their availability rules.
 pub fn availability(user: &UserId) -> Key {
@@ -114,9 +126,15 @@ pub fn day(user: &UserId, day: UtcDay) -> Key {
     key(calendar_partition(user), day_sort(day))
 }
 
+/// What the partitions of transfers begin with.
+pub const TRANSFER_PREFIX: &str = "TRANSFER#";
 /// A transfer.
 pub fn transfer(id: &TransferId) -> Key {
-    key(format!("TRANSFER#{id}"), "TRANSFER")
+    transfer_named(&id.to_string())
+}
+/// The same by its name as it is stored, for the reconciler.
+pub fn transfer_named(id: &str) -> Key {
+    key(format!("{TRANSFER_PREFIX}{id}"), "TRANSFER")
 }
 
 /// The partition of everything that belongs to one booking.

@@ -11,6 +11,7 @@ pub mod error;
 pub mod idempotency;
 pub mod item;
 pub mod keys;
+pub mod ledger;
 pub mod media;
 pub mod origin;
 pub mod outbox;

@@ -141,6 +141,9 @@ pub struct Position {
 
 type Rows = (Vec<Attributes>, Option<Position>);
 
+/// Items that a scan found, or why they cannot be decoded, and where the rest begins.
+type Scanned = (Vec<(Key, Result<serde_json::Value, String>)>, Option<Key>);
+
 pub(crate) fn decode<T: DeserializeOwned>(attributes: Attributes) -> Result<T, StoreError> {
     Ok(serde_dynamo::from_item(attributes)?)
 }
@@ -307,24 +310,33 @@ impl Table {
         })
     }
 
-    /// One page of a scan of the whole table that keeps only one kind of item.
-    pub(crate) async fn scan_entity<T: DeserializeOwned>(
+    /// A page of the whole table: of the next `rows` items those that fulfil `filter`, in whose place `values` stand. Each is
+    /// decoded by itself. For the reconciler, never for a request.
+    pub(crate) async fn scan(
         &self,
-        entity: &str,
-        after: Option<Key>,
-    ) -> Result<(Vec<T>, Option<Key>), StoreError> {
-        let request = self
+        filter: &str,
+        values: &[(&str, &str)],
+        after: Option<&Key>,
+        rows: usize,
+    ) -> Result<Scanned, StoreError> {
+        let mut request = self
             .client
             .scan()
             .table_name(&self.name)
             .consistent_read(true)
-            .filter_expression("entity = :entity")
-            .expression_attribute_values(":entity", AttributeValue::S(entity.to_owned()))
-            .set_exclusive_start_key(after.as_ref().map(key_attributes));
+            .limit(i32::try_from(rows).unwrap_or(i32::MAX))
+            .filter_expression(filter)
+            .set_exclusive_start_key(after.map(key_attributes));
+        for (name, value) in values {
+            request = request.expression_attribute_values(*name, AttributeValue::S((*value).to_owned()));
+        }
         let answer = request.send().await.map_err(from_sdk)?;
-        let next = answer.last_evaluated_key.as_ref();
-        let next = next.and_then(|last| Some(Key { pk: text(last, "pk")?, sk: text(last, "sk")? }));
-        let items = answer.items.unwrap_or_default().into_iter().map(decode).collect::<Result<_, _>>()?;
-        Ok((items, next))
+        let key = |attributes: &Attributes| Some(Key { pk: text(attributes, "pk")?, sk: text(attributes, "sk")? });
+        let next = answer.last_evaluated_key.as_ref().and_then(key);
+        let items = answer.items.unwrap_or_default().into_iter().filter_map(|item| {
+            let key = key(&item)?;
+            Some((key, serde_dynamo::from_item(item).map_err(|error| error.to_string())))
+        });
+        Ok((items.collect(), next))
     }
 }

@@ -1,18 +1,16 @@
 //! Wallets, transfers and statements.
 
-use std::collections::BTreeMap;
-
 use domain::ids::{TransactionId, UserId};
-use domain::ledger::{Balance, TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
+use domain::ledger::{TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
 use domain::money::Asset;
 use domain::problem::{Kind, Problem, ValidationError};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::item::Item;
 use crate::table::Position;
-use crate::{BoxFuture, Items, Key, Page, Query, Table, Tx, cursor, keys};
+use crate::{BoxFuture, Items, Page, Query, Table, Tx, cursor, keys};
 
 /// The wallet that was read with `items`, or an empty one.
 pub fn wallet(items: &Items, user: &UserId, asset: Asset) -> Result<Wallet, StoreError> {
@@ -70,12 +68,15 @@ pub fn write_transfer(
     for user in transfer.users() {
         assert!(wallets.iter().any(|w| w.user_id == *user), "the wallet of each user of a transfer is at hand");
     }
+    let (mut from_line, mut to_line) = (None, None);
     for wallet in wallets {
         let lines = wallet.apply(transfer, &mut new_id)?;
         if lines.is_empty() {
             continue;
         }
         for line in lines {
+            let side = if line.amount < 0 { &mut from_line } else { &mut to_line };
+            *side = Some(line.transaction_id);
             let key = keys::transaction(&wallet.user_id, line.transaction_id);
             tx.create(Item::new(key, "TransactionLine", &line)?);
         }
@@ -84,8 +85,21 @@ pub fn write_transfer(
         let key = keys::wallet(&wallet.user_id, wallet.asset);
         tx.replace(Item::new(key, "Wallet", *wallet)?, read_version);
     }
-    tx.create(Item::new(keys::transfer(&transfer.transfer_id), "Transfer", transfer)?);
+    let stored = StoredTransfer { transfer, from_line, to_line };
+    tx.create(Item::new(keys::transfer(&transfer.transfer_id), "Transfer", &stored)?);
     Ok(())
+}
+
+/// A transfer with the lines it wrote, so that they can be proved from it (`domain::proof`).
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredTransfer<'a> {
+    #[serde(flatten)]
+    transfer: &'a Transfer,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_line: Option<TransactionId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_line: Option<TransactionId>,
 }
 
 /// Both wallets of a person.
@@ -108,7 +122,7 @@ pub struct StatementFilter {
 
 impl StatementFilter {
     fn keeps(&self, line: &TransactionLine) -> bool {
-        self.asset.is_none_or(|a| a == line.asset) && self.kind.is_none_or(|k| k == line.kind)
+        self.asset.is_none_or(|a| line.asset == a) && self.kind.is_none_or(|k| line.kind == k)
     }
 }
 
@@ -159,47 +173,4 @@ pub async fn statement(
 /// The place that a statement's cursor stands for.
 pub fn statement_cursor(text: &str) -> Result<TransactionId, ValidationError> {
     cursor::decode(text)?.parse().map_err(|_| cursor::invalid())
-}
-
-/// Balances by asset and account, as sums of signed amounts.
-pub type Sums = BTreeMap<(Asset, Balance), i128>;
-
-/// Some wallets, and where the rest begins.
-pub type Wallets = (Vec<Wallet>, Option<Key>);
-
-/// What a person's balances must be by their statement lines alone: per asset and balance.
-pub fn recomputed<'a>(table: &'a Table, user: &'a UserId) -> BoxFuture<'a, Result<Sums, StoreError>> {
-    Box::pin(async move {
-        let query = Query::partition(keys::user_partition(user)).prefix(keys::TRANSACTION_PREFIX);
-        let mut sums = BTreeMap::new();
-        for line in table.query_all::<TransactionLine>(query, usize::MAX).await? {
-            *sums.entry((line.asset, line.balance)).or_insert(0) += i128::from(line.amount);
-        }
-        Ok(sums)
-    })
-}
-
-/// One page of all wallets, in no order, and where the next begins. It reads the whole table bit by bit: for the
-/// reconciler, never for a request.
-pub fn every_wallet(table: &Table, after: Option<Key>) -> BoxFuture<'_, Result<Wallets, StoreError>> {
-    Box::pin(async move { table.scan_entity("Wallet", after).await })
-}
-
-/// How far the reconciler has come, where it did not get to the end.
-pub async fn reconciled_to(table: &Table) -> Result<Option<Key>, StoreError> {
-    let stored: Option<ReconcilerPosition> = table.get(&keys::reconciled_to()).await?;
-    Ok(stored.and_then(|p| p.at).map(|(pk, sk)| Key { pk, sk }))
-}
-
-/// Remembers how far the reconciler has come; none once it is through.
-pub async fn write_reconciled_to(table: &Table, at: Option<&Key>) -> Result<(), StoreError> {
-    let mut tx = Tx::new();
-    let at = at.map(|key| (key.pk.clone(), key.sk.clone()));
-    tx.put(Item::new(keys::reconciled_to(), "ReconcilerPosition", &ReconcilerPosition { at })?);
-    tx.commit(table).await
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct ReconcilerPosition {
-    at: Option<(String, String)>,
 }
