@@ -7,6 +7,7 @@ mod budgets;
 mod contract;
 mod journey;
 mod ops;
+mod persisted;
 mod refusals;
 mod replay;
 mod roles;

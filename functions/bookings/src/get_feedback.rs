@@ -59,5 +59,5 @@ async fn get_feedback(
     }
     let stored: Option<FeedbackRecord> = items.get(&keys::feedback(id))?;
     let shown = stored.filter(|_| booking.has_feedback(app.now()));
-    Ok(Json(shown.ok_or(FeedbackError::NotReady)?.feedback))
+    Ok(Json(shown.ok_or(FeedbackError::NotReady)?.feedback.shown()))
 }

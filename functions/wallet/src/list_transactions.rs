@@ -5,6 +5,7 @@ use axum::response::Response;
 use domain::ids::{BookingId, TransactionId};
 use domain::ledger::{Balance, TransactionLine, TransactionType};
 use domain::money::Asset;
+use domain::word::Word;
 use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Onboarded;
@@ -50,11 +51,11 @@ pub struct TransactionView {
     transaction_id: TransactionId,
     /// What it was for.
     #[serde(rename = "type")]
-    kind: TransactionType,
+    kind: Word<TransactionType>,
     /// What was moved.
-    asset: Asset,
+    asset: Word<Asset>,
     /// Which balance changed.
-    balance: Balance,
+    balance: Word<Balance>,
     /// By how much; negative where it became less.
     amount: i64,
     /// The booking it belongs to.
@@ -71,9 +72,9 @@ impl TransactionView {
     fn of(line: TransactionLine) -> Self {
         Self {
             transaction_id: line.transaction_id,
-            kind: line.kind,
-            asset: line.asset,
-            balance: line.balance,
+            kind: line.kind.shown(),
+            asset: line.asset.shown(),
+            balance: line.balance.shown(),
             amount: line.amount,
             booking_id: line.booking_id,
             note: line.note,
@@ -172,6 +173,29 @@ mod tests {
             cursor = format!("&cursor={next}");
         }
         assert_eq!(seen, [7, -7, 50]);
+    }
+
+    #[tokio::test]
+    async fn a_row_of_a_type_that_is_not_known_here_is_shown_as_such_and_the_others_are_intact() {
+        let world = world().await;
+        let (cara, at): (UserId, _) = ("cara".parse().unwrap(), world.app.now());
+        for (number, changed) in [("type", "X"), ("asset", "GOLD"), ("balance", "lent")].into_iter().enumerate() {
+            let id = TransactionId::new(world.app.ids.unique(at + SignedDuration::from_secs(1)));
+            let mut line = json!({ "transactionId": id, "type": "BOOKING_HOLD", "asset": "CREDIT", "balance": "held",
+                "amount": number, "transferId": "x:1", "createdAt": at, "novel": { "member": true } });
+            line[changed.0] = json!(changed.1);
+            let mut tx = store::Tx::new();
+            tx.create(store::Item::new(store::keys::transaction(&cara, id), "TransactionLine", &line).unwrap());
+            tx.commit(&world.app.table).await.unwrap();
+        }
+        let all = list(&world, "").await;
+        assert_eq!(amounts(&all)[3..], [7, -7, 50]);
+        for (member, number) in [("type", 0), ("asset", 1), ("balance", 2)] {
+            let rows = all["items"].as_array().unwrap();
+            let row = rows[..3].iter().find(|row| row["amount"] == number).unwrap();
+            assert_eq!(row[member], "UNKNOWN", "{row}");
+        }
+        assert_eq!(amounts(&list(&world, "?type=BOOKING_HOLD&asset=CREDIT&limit=3").await).len(), 3);
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use crate::ids::{BookingId, UserId};
 use crate::ledger::Transfer;
 use crate::problem::{Kind, Problem};
 use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason, Stream};
+use crate::word::Word;
 
 /// How far a provider's clock may be from ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
@@ -87,7 +88,7 @@ pub struct Cancellation {
     pub reason: String,
     /// Why, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub code: Option<CancelCode>,
+    pub code: Option<Word<CancelCode>>,
     /// When.
     pub at: Timestamp,
 }
@@ -417,7 +418,7 @@ impl Booking {
             if attendance.finding(self.start_time, self.end_time) == Finding::Held {
                 return Err(BookingError::NotCancellable("once both parties were together"));
             }
-            let cancellation = Cancellation { by: party.into(), reason, code, at: now };
+            let cancellation = Cancellation { by: party.into(), reason, code: code.map(Word::from), at: now };
             let (booking, release) = self.released(cancellation, SettlementReason::CancelledBeforeStart);
             return Ok(Applied::Now(Cancelling::Released(booking, release)));
         }
@@ -463,7 +464,7 @@ impl Booking {
         let cancellation = Cancellation {
             by: CancelledBy::System,
             reason: "The account of one party was deleted.".to_owned(),
-            code: Some(CancelCode::AccountDeleted),
+            code: Some(CancelCode::AccountDeleted.into()),
             at: now,
         };
         Applied::Now(self.released(cancellation, SettlementReason::AccountDeleted))
@@ -471,13 +472,13 @@ impl Booking {
 
     fn released(&self, cancellation: Cancellation, reason: SettlementReason) -> (Self, Transfer) {
         let now = cancellation.at;
-        let settlement = Settlement { outcome: Outcome::Released, reason, settled_at: now };
+        let settlement = Settlement { outcome: Outcome::Released, reason: reason.into(), settled_at: now };
         let booking = Self { state: State::Cancelled { cancellation, settlement }, due_at: None, ..self.clone() };
         (booking, Transfer::release(self.booking_id, &self.interviewee_id, self.credits_charged, now))
     }
 
     fn captured(&self, reason: SettlementReason, now: Timestamp) -> (Self, Transfer) {
-        let settlement = Settlement { outcome: Outcome::Captured, reason, settled_at: now };
+        let settlement = Settlement { outcome: Outcome::Captured, reason: reason.into(), settled_at: now };
         let state = State::Completed { completed_at: now, settlement };
         let booking = Self { state, due_at: self.next_look(now), ..self.clone() };
         let transfer =
@@ -573,15 +574,15 @@ impl Booking {
     }
 
     fn give_back(&self, ruling: Option<Finding>, objection: Option<&Objection>, now: Timestamp) -> Sweep {
-        let by_system = |reason: &str, code| Cancellation {
+        let by_system = |reason: &str, code: CancelCode| Cancellation {
             by: CancelledBy::System,
             reason: reason.to_owned(),
-            code: Some(code),
+            code: Some(code.into()),
             at: now,
         };
         let (cancellation, settled_as) = match (objection, ruling) {
             (Some(objection), _) => {
-                let (by, code) = (CancelledBy::Interviewee, Some(CancelCode::DidNotTakePlace));
+                let (by, code) = (CancelledBy::Interviewee, Some(CancelCode::DidNotTakePlace.into()));
                 let cancellation = Cancellation { by, reason: objection.reason.clone(), code, at: now };
                 (cancellation, SettlementReason::DidNotTakePlace)
             }

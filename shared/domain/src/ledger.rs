@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{BookingId, IdError, TransactionId, UserId};
 use crate::money::Asset;
 use crate::problem::{Kind, Problem};
+use crate::word::Word;
 
 /// The balances of one user's wallet. Each is a ledger account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -300,11 +301,11 @@ pub struct TransactionLine {
     pub transaction_id: TransactionId,
     /// What it is called in this person's statement.
     #[serde(rename = "type")]
-    pub kind: TransactionType,
+    pub kind: Word<TransactionType>,
     /// What was moved.
-    pub asset: Asset,
+    pub asset: Word<Asset>,
     /// Which balance changed.
-    pub balance: Balance,
+    pub balance: Word<Balance>,
     /// By how much; negative where it became less.
     pub amount: i64,
     /// The transfer behind it.
@@ -468,9 +469,9 @@ fn line(
     };
     Ok(TransactionLine {
         transaction_id: id,
-        kind,
-        asset: transfer.asset,
-        balance,
+        kind: kind.into(),
+        asset: transfer.asset.into(),
+        balance: balance.into(),
         amount: if outgoing { -amount } else { amount },
         transfer_id: transfer.transfer_id.clone(),
         booking_id: transfer.booking_id,
@@ -511,14 +512,14 @@ mod tests {
         candidate.apply(&Transfer::signup_grant(&cara, 50, now), ids()).unwrap();
         let lines = candidate.apply(&Transfer::hold(booking(1), &cara, 30, now), ids()).unwrap();
         assert_eq!(
-            lines.iter().map(|l| (l.balance, l.amount)).collect::<Vec<_>>(),
-            [(Balance::Available, -30), (Balance::Held, 30)]
+            lines.iter().map(|l| (l.balance.clone(), l.amount)).collect::<Vec<_>>(),
+            [(Balance::Available.into(), -30), (Balance::Held.into(), 30)]
         );
         let capture = Transfer::capture(booking(1), &cara, &ivy, 30, now);
         let paid = candidate.apply(&capture, ids()).unwrap();
         let earned = interviewer.apply(&capture, ids()).unwrap();
-        assert_eq!((paid[0].kind, paid[0].amount), (TransactionType::BookingDeduct, -30));
-        assert_eq!((earned[0].kind, earned[0].amount), (TransactionType::BookingEarning, 30));
+        assert_eq!((&paid[0].kind, paid[0].amount), (&TransactionType::BookingDeduct.into(), -30));
+        assert_eq!((&earned[0].kind, earned[0].amount), (&TransactionType::BookingEarning.into(), 30));
         assert_eq!((candidate.available, candidate.held), (20, 0));
         assert_eq!(candidate.this_month(now), (30, 0));
         assert_eq!(interviewer.this_month(now), (0, 30));
@@ -545,8 +546,8 @@ mod tests {
             let mut ids = drawn.into_iter().map(|n| TransactionId::new(Ulid(n)));
             let hold = Transfer::hold(booking(1), &user("cara"), 30, now);
             let lines = wallet.apply(&hold, || ids.next().unwrap()).unwrap();
-            let shown: Vec<_> = lines.iter().map(|l| (l.transaction_id.ulid().0, l.balance)).collect();
-            assert_eq!(shown, [(1, Balance::Available), (2, Balance::Held)], "drawn as {drawn:?}");
+            let shown: Vec<_> = lines.into_iter().map(|l| (l.transaction_id.ulid().0, l.balance)).collect();
+            assert_eq!(shown, [(1, Balance::Available.into()), (2, Balance::Held.into())], "drawn as {drawn:?}");
         }
     }
 

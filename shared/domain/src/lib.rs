@@ -20,3 +20,4 @@ pub mod speech;
 pub mod text;
 pub mod transcript;
 pub mod user;
+pub mod word;

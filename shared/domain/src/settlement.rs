@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::booking::Party;
+use crate::word::Word;
 
 mod stays;
 pub use stays::Told;
@@ -270,9 +271,17 @@ pub struct Settlement {
     /// Where the reserve went.
     pub outcome: Outcome,
     /// Why.
-    pub reason: SettlementReason,
+    pub reason: Word<SettlementReason>,
     /// When it was committed.
     pub settled_at: Timestamp,
+}
+
+impl Settlement {
+    /// As it is shown.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self { reason: self.reason.shown(), ..self }
+    }
 }
 
 #[cfg(test)]

@@ -102,6 +102,7 @@ pub struct InterviewerProfile {
     /// About them.
     pub bio: String,
     /// What they interview about.
+    #[serde(deserialize_with = "crate::word::known_only")]
     pub categories: Vec<Category>,
     /// Credits per hour.
     pub credit_rate: u32,

@@ -5,6 +5,7 @@ use domain::ids::{BookingId, UserId};
 use domain::ledger::Wallet;
 use domain::settlement::Settlement;
 use domain::user::{Category, NotListed, Role, User, Verification};
+use domain::word::Word;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -193,7 +194,7 @@ pub struct BookingView {
     pub cancel_reason: Option<String>,
     /// Why, for programs; while it is scheduled, that the candidate objects and it is not decided yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub cancel_code: Option<CancelCode>,
+    pub cancel_code: Option<Word<CancelCode>>,
     /// Where the price went, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settlement: Option<Settlement>,
@@ -263,19 +264,19 @@ impl BookingView {
             State::Scheduled { completion_requested_at, objection } => {
                 view.completion_requested_at = *completion_requested_at;
                 view.cancel_reason = objection.as_ref().map(|objection| objection.reason.clone());
-                view.cancel_code = objection.as_ref().map(|_| CancelCode::DidNotTakePlace);
+                view.cancel_code = objection.as_ref().map(|_| CancelCode::DidNotTakePlace.into());
             }
             State::Completed { completed_at, settlement } => {
                 view.status = BookingStatus::Completed;
                 view.completed_at = Some(*completed_at);
-                view.settlement = Some(settlement.clone());
+                view.settlement = Some(settlement.clone().shown());
             }
             State::Cancelled { cancellation, settlement } => {
                 view.status = BookingStatus::Cancelled;
                 view.cancelled_by = Some(cancellation.by);
                 view.cancel_reason = Some(cancellation.reason.clone());
-                view.cancel_code = cancellation.code;
-                view.settlement = Some(settlement.clone());
+                view.cancel_code = cancellation.code.clone().map(Word::shown);
+                view.settlement = Some(settlement.clone().shown());
             }
         }
         Ok(view)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::proof::{Line, Moved};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -72,11 +73,11 @@ pub async fn page(table: &Table, after: Option<&Key>, rows: usize) -> Result<Led
     for (key, item) in items {
         let read = item.and_then(|item| {
             if key.pk.starts_with(keys::TRANSFER_PREFIX) {
-                page.transfers.push(transfer_of(&key, item)?);
+                page.transfers.push(transfer_of(&key, &item)?);
             } else if key.sk.starts_with(keys::WALLET_PREFIX) {
                 page.wallets.push(wallet_of(&key, &item)?);
             } else {
-                page.lines.push(line_of(&key, item)?);
+                page.lines.push(line_of(&key, &item)?);
             }
             Ok(())
         });
@@ -91,8 +92,14 @@ fn user_of(key: &Key) -> Result<String, String> {
     key.pk.strip_prefix(keys::USER_PREFIX).map(str::to_owned).ok_or_else(|| "it is nobody's".to_owned())
 }
 
-fn transfer_of(key: &Key, item: Value) -> Result<Moved, String> {
-    let moved: Moved = serde_json::from_value(item).map_err(|e| e.to_string())?;
+/// Reads an item. What is wrong with one is told by its member, never by what stands there.
+fn members<T: DeserializeOwned>(item: &Value) -> Result<T, String> {
+    let told = |_: serde_json::Error| domain::reading::read::<T>(item.to_string().as_bytes()).err();
+    T::deserialize(item).map_err(|error| told(error).map_or_else(String::new, |told| told.to_string()))
+}
+
+fn transfer_of(key: &Key, item: &Value) -> Result<Moved, String> {
+    let moved: Moved = members(item)?;
     if keys::transfer_named(&moved.transfer_id) != *key {
         return Err("its id is not that of its key".to_owned());
     }
@@ -102,7 +109,7 @@ fn transfer_of(key: &Key, item: Value) -> Result<Moved, String> {
     Ok(moved)
 }
 
-fn line_of(key: &Key, item: Value) -> Result<Line, String> {
+fn line_of(key: &Key, item: &Value) -> Result<Line, String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Members {
@@ -111,7 +118,7 @@ fn line_of(key: &Key, item: Value) -> Result<Line, String> {
         balance: String,
         amount: i64,
     }
-    let members: Members = serde_json::from_value(item).map_err(|e| e.to_string())?;
+    let members: Members = members(item)?;
     Ok(Line {
         user: user_of(key)?,
         line_id: key.sk.trim_start_matches(keys::TRANSACTION_PREFIX).to_owned(),
@@ -139,10 +146,10 @@ fn wallet_of(key: &Key, item: &Value) -> Result<Kept, String> {
     Ok(Kept { user: user_of(key)?, asset, version: version.unwrap_or_default(), numbers })
 }
 
-fn found<T>(items: &Items, key: &Key, read: impl FnOnce(&Key, Value) -> Result<T, String>) -> Found<T> {
+fn found<T>(items: &Items, key: &Key, read: impl FnOnce(&Key, &Value) -> Result<T, String>) -> Found<T> {
     match items.get::<Value>(key) {
         Ok(None) => Found::Absent,
-        Ok(Some(item)) => read(key, item).map_or(Found::Unreadable, Found::Readable),
+        Ok(Some(item)) => read(key, &item).map_or(Found::Unreadable, Found::Readable),
         Err(_) => Found::Unreadable,
     }
 }
@@ -167,7 +174,7 @@ impl Read {
     }
     /// A wallet.
     pub fn wallet(&self, user: &str, asset: &str) -> Found<Kept> {
-        found(&self.0, &keys::wallet_named(user, asset), |key, item| wallet_of(key, &item))
+        found(&self.0, &keys::wallet_named(user, asset), wallet_of)
     }
 }
 
@@ -183,7 +190,7 @@ pub async fn sums(table: &Table, user: &str, asset: &str) -> Result<Option<BTree
         let page = table.query::<Value>(query.clone()).await?;
         for item in page.items {
             let sk = item["sk"].as_str().unwrap_or_default().to_owned();
-            let Ok(line) = line_of(&Key { pk: partition.clone(), sk }, item) else { return Ok(None) };
+            let Ok(line) = line_of(&Key { pk: partition.clone(), sk }, &item) else { return Ok(None) };
             if line.asset == asset {
                 *sums.entry(line.balance).or_insert(0) += line.amount;
             }

@@ -29,7 +29,7 @@ async fn a_deleted_account_cancels_what_has_not_begun_and_frees_the_price() {
     assert!(stage.booking_of(id(1)).await.is_scheduled());
     for number in [2, 3] {
         let State::Cancelled { cancellation, .. } = stage.booking_of(id(number)).await.state else { panic!() };
-        assert_eq!(cancellation.code, Some(CancelCode::AccountDeleted));
+        assert_eq!(cancellation.code, Some(CancelCode::AccountDeleted.into()));
     }
     assert_eq!(stage.waiting().await, [format!("end_call:{}", id(2)), format!("end_call:{}", id(3))]);
 }

@@ -88,7 +88,7 @@ fn after_the_end_only_the_candidate_objects_and_only_where_attendance_leaves_roo
     assert_eq!(transfer.kind, TransferKind::BookingRelease);
     let State::Cancelled { cancellation, settlement } = &cancelled.state else { panic!("it is cancelled") };
     assert_eq!(settlement.reason, SettlementReason::DidNotTakePlace);
-    assert_eq!((cancellation.by, cancellation.code), (CancelledBy::Interviewee, code));
+    assert_eq!((cancellation.by, cancellation.code.clone()), (CancelledBy::Interviewee, code.map(Word::from)));
     assert_eq!(cancellation.reason, "nobody came");
     assert!(cancel(&booking(), Party::Interviewee, None, &NOBODY, 60).is_err());
     assert!(cancel(&booking(), Party::Interviewer, code, &NOBODY, 60).is_err());
@@ -144,11 +144,11 @@ fn the_sweep_follows_its_column_of_the_settlement_table() {
     let reason = |sweep: &Sweep| match sweep {
         Sweep::Capture(Booking { state: State::Completed { settlement, .. }, .. }, transfer) => {
             assert_eq!(transfer.kind, TransferKind::BookingCapture);
-            Some(settlement.reason)
+            settlement.reason.known()
         }
         Sweep::Release(Booking { state: State::Cancelled { settlement, cancellation }, .. }, transfer) => {
             assert_eq!((transfer.kind, cancellation.by), (TransferKind::BookingRelease, CancelledBy::System));
-            Some(settlement.reason)
+            settlement.reason.known()
         }
         Sweep::Wait(_) => None,
         other => panic!("{other:?}"),

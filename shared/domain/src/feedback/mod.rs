@@ -14,6 +14,7 @@ use crate::evidence::{EvidenceIndex, Quote};
 use crate::ids::BookingId;
 use crate::speech::SpeechFacts;
 use crate::transcript::Transcript;
+use crate::word::Word;
 
 pub use draft::{DraftError, DraftFeedback, DraftPoint, DraftQuote, Recommendation, draft_schema};
 
@@ -146,7 +147,7 @@ pub struct Feedback {
     /// How the candidate approached problems.
     pub problem_solving: Option<String>,
     /// What the performance would have led to.
-    pub recommendation: Option<Recommendation>,
+    pub recommendation: Option<Word<Recommendation>>,
     /// What the candidate did well.
     pub strengths: Vec<Point>,
     /// What the candidate can do better.
@@ -205,7 +206,7 @@ impl Verified {
             technical: Some(self.technical),
             communication: Some(self.communication),
             problem_solving: Some(self.problem_solving),
-            recommendation: Some(self.recommendation),
+            recommendation: Some(self.recommendation.into()),
             strengths: self.strengths,
             improvements: self.improvements,
             overall_rating: Some(self.overall_rating),
@@ -221,6 +222,12 @@ impl Verified {
 }
 
 impl Feedback {
+    /// As it is shown.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self { recommendation: self.recommendation.map(Word::shown), ..self }
+    }
+
     /// Feedback about a session that cannot be judged, with the reason. No model was asked.
     pub fn insufficient(
         booking_id: BookingId,

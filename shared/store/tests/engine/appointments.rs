@@ -13,7 +13,7 @@ async fn store_in_state(world: &World, n: u128, minutes: i64, state: u64) -> Boo
     let start = noon() + SignedDuration::from_mins(minutes);
     store_booking(world, n, start, noon()).await;
     let before = store::booking::get(&world.app.table, booking_id(n)).await.unwrap().unwrap();
-    let settled = |outcome, reason| Settlement { outcome, reason, settled_at: noon() };
+    let settled = |outcome, reason: SettlementReason| Settlement { outcome, reason: reason.into(), settled_at: noon() };
     let state = match state {
         0 => return before,
         1 => State::Cancelled {
