@@ -34,7 +34,7 @@ async fn every_address_says_what_can_be_done_there_and_has_a_head_where_it_can_b
     let world = testing::World::new(&routes).await;
     let unknown = testing::World::new(&[]).await;
     for route in &routes {
-        let path = route.path.replace('{', "").replace('}', "");
+        let path = route.path.replace(['{', '}'], "");
         let of = |method: &str| routes.iter().any(|other| other.path == route.path && other.method == method);
         // As the function of a route answers it, and as the one for everything else.
         for world in [&world, &unknown] {

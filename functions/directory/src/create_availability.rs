@@ -70,8 +70,10 @@ impl TryFrom<Members> for Declared {
             ("until", members.until.is_some()),
             ("exceptions", members.exceptions.is_some()),
         ];
-        let (foreign, own): (&[(&str, bool)], &[(&str, bool)]) =
-            if members.kind == Kind::OneTime { (&of_weekly, &of_one_time) } else { (&of_one_time, &of_weekly) };
+        let (foreign, own) = match members.kind {
+            Kind::OneTime => (&of_weekly[..], &of_one_time[..]),
+            Kind::Weekly => (&of_one_time[..], &of_weekly[..]),
+        };
         if let Some((member, _)) = foreign.iter().find(|(_, is_given)| *is_given) {
             let own: Vec<String> = own.iter().map(|(member, _)| format!("`{member}`")).collect();
             return Err(format!("unknown field `{member}`, expected one of {}", own.join(", ")));
