@@ -500,23 +500,6 @@ fn schedules() -> Vec<Case> {
             Allowance::Differs("dueAt", "until when it is put off"),
             Allowance::Differs("DUE#", "the row that says so"),
         ]),
-        case("sweep_bookings", "a session followed that no feedback was written from", |scene| {
-            Box::pin(async {
-                let booking = scene.held(1).await;
-                assert!(scene.perform(&Act::Work(Scene::feedback(&booking)), 1).await.is_final());
-                scene.held_again(&booking).await;
-                scene.stage.advance(MINUTE);
-                Act::Sweep
-            })
-        })
-        .followed_by(&[Act::Pass(20 * MINUTE), Act::Sweep])
-        .allowing(&[
-            Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
-            Allowance::Differs("dueAt", "until when it is put off"),
-            Allowance::Differs("DUE#", "the row that says so"),
-        ]),
-        case("check_secrets", "the keys of the test have no age", |_| Box::pin(async { Act::CheckSecrets }))
-            .allowing(&[Allowance::ShowsNothing("it only tells how old they are")]),
         case("reconcile_ledger", "all is well", |scene| {
             Box::pin(async {
                 scene.book(3).await;
