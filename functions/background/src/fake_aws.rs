@@ -116,6 +116,9 @@ fn s3(kept: &mut Kept, method: &Method, key: String, query: &str, body: Vec<u8>)
                 format!("<InitiateMultipartUploadResult><UploadId>{id}</UploadId></InitiateMultipartUploadResult>");
             (StatusCode::OK, xml).into_response()
         }
+        (_, Some(upload), _) if !kept.uploads.contains_key(&upload) => {
+            (StatusCode::NOT_FOUND, "<Error><Code>NoSuchUpload</Code></Error>").into_response()
+        }
         ("PUT", Some(upload), Some(part)) => {
             kept.uploads.get_mut(&upload).unwrap().insert(part, body);
             let checksum = ("x-amz-checksum-crc32", "AAAAAA==".to_owned());
@@ -126,6 +129,7 @@ fn s3(kept: &mut Kept, method: &Method, key: String, query: &str, body: Vec<u8>)
             kept.objects.insert(key, parts.into_values().flatten().collect());
             (StatusCode::OK, "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>").into_response()
         }
+        ("GET", Some(upload), _) => (StatusCode::OK, testing::parts_listed(&kept.uploads[&upload])).into_response(),
         ("DELETE", Some(upload), _) => {
             kept.uploads.remove(&upload);
             StatusCode::NO_CONTENT.into_response()

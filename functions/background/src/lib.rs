@@ -5,6 +5,7 @@ mod ask_stream;
 mod at_stream;
 mod bucket;
 pub mod check_secrets;
+mod copying;
 mod drafting;
 mod feedback_prompt;
 mod queues;

@@ -10,10 +10,11 @@ use providers::download::DownloadError;
 use providers::stream::StreamClient;
 use store::media::{self, MediaKind, StoredFile, digest};
 use store::outbox::{self, Effect, StreamFile};
-use store::{Tx, booking, keys};
+use store::{StoreError, Tx, booking, keys};
 
 use crate::at_stream::{Trouble, with_stream};
 use crate::bucket;
+use crate::copying::{self, Copied, Place, Progress};
 use crate::run_stream::{may_record, wrong_queue};
 
 #[cfg(test)]
@@ -21,12 +22,24 @@ mod tests;
 
 /// No recording of ours is larger: four hours of video would be.
 const RECORDING_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
+/// How often a file is looked at again whose consents, or whose copy by somebody else, change meanwhile.
+const ROUNDS_AT_MOST: u32 = 8;
 /// No transcript of ours is larger: that would be weeks of speech.
 pub const TRANSCRIPT_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Copies one file, or deletes it.
 pub fn run_media(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
-    Box::pin(async move { with_stream(&app, &delivery, carry_out).await })
+    Box::pin(async move {
+        let outcome = with_stream(&app, &delivery, carry_out).await;
+        if outcome.is_err()
+            && delivery.is_last()
+            && let Ok(wanted) = Wanted::of(&delivery.message.effect)
+            && let Err(error) = wanted.abandon(&app).await
+        {
+            tracing::warn!(booking.id = %wanted.booking_id, ?error, "what was copied of a file could not be given up");
+        }
+        outcome
+    })
 }
 
 /// The file that a message is about.
@@ -37,7 +50,31 @@ struct Wanted<'a> {
     file: &'a StreamFile,
 }
 
-impl Wanted<'_> {
+impl<'a> Wanted<'a> {
+    fn of(effect: &'a Effect) -> Result<Self, Error> {
+        match effect {
+            Effect::CopyRecording { booking_id, file } => {
+                Ok(Self { kind: MediaKind::Recording, booking_id: *booking_id, file })
+            }
+            Effect::CopyTranscript { booking_id, file } => {
+                Ok(Self { kind: MediaKind::Transcript, booking_id: *booking_id, file })
+            }
+            _ => Err(wrong_queue(effect).into()),
+        }
+    }
+
+    /// Nobody goes on with a copy that has been begun.
+    async fn abandon(&self, app: &App) -> Result<(), Error> {
+        if self.kind == MediaKind::Transcript {
+            return Ok(());
+        }
+        copying::abandon(app, self.place(&self.kind.object_key(self.booking_id, self.file))).await
+    }
+
+    fn place(&self, key: &'a str) -> Place<'a> {
+        Place { booking_id: self.booking_id, file: self.file, key, content_type: "video/mp4" }
+    }
+
     fn is_same(&self, stored: &StoredFile) -> bool {
         stored.session_id == self.file.session_id && stored.filename == self.file.filename
     }
@@ -75,36 +112,45 @@ enum Verdict {
 
 fn carry_out<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
-        let wanted = match effect {
-            Effect::CopyRecording { booking_id, file } => {
-                Wanted { kind: MediaKind::Recording, booking_id: *booking_id, file }
-            }
-            Effect::CopyTranscript { booking_id, file } => {
-                Wanted { kind: MediaKind::Transcript, booking_id: *booking_id, file }
-            }
-            _ => return Err(Error::from(wrong_queue(effect)).into()),
-        };
+        let wanted = Wanted::of(effect)?;
         let object_key = wanted.kind.object_key(wanted.booking_id, wanted.file);
-        loop {
+        for _ in 0..ROUNDS_AT_MOST {
             match app.retry(|| judge(app, wanted)).await? {
                 Verdict::Kept => return Ok(()),
                 Verdict::Copy => {
-                    let bytes = copy(app, client, wanted, &object_key).await?;
-                    if app.retry(|| keep(app, wanted, &object_key, bytes)).await? {
-                        return Ok(());
+                    match copy(app, client, wanted, &object_key).await? {
+                        Progress::Whole(copied) => {
+                            if app.retry(|| keep(app, wanted, &object_key, &copied)).await? {
+                                return Ok(());
+                            }
+                            // Consent was withdrawn while the file was being copied.
+                        }
+                        Progress::Part { upload_id, parts } => {
+                            // A message of its own goes on: this one has not failed.
+                            let step = format!("{}:{parts}", digest(&upload_id, ""));
+                            app.retry(|| ask_for_more(app, effect, &step)).await?;
+                            return Ok(());
+                        }
+                        Progress::Overtaken => {}
                     }
-                    // Consent was withdrawn while the file was being copied.
                 }
                 Verdict::Discard { also_here, stop } => {
                     if also_here {
                         // A run before this one may have been cut off between its copy and the record of it.
+                        wanted.abandon(app).await?;
                         bucket::delete(app, &object_key).await?;
                     }
                     return discard(client, wanted, stop).await;
                 }
             }
         }
+        Err(Error::from(StoreError::Contended).into())
     })
+}
+
+/// One attempt to ask for what is left to be copied.
+async fn ask_for_more(app: &App, effect: &Effect, step: &str) -> Result<(), Error> {
+    Ok(outbox::write_step(&app.table, effect, step, app.now()).await?)
 }
 
 /// One attempt to judge. That nobody may have a file is written down before anything is deleted, under the very consents
@@ -150,8 +196,8 @@ async fn discard(client: &StreamClient, wanted: Wanted<'_>, stop: bool) -> Resul
     Ok(())
 }
 
-/// Copies the file and says how large it is. A link that has expired is replaced once.
-async fn copy(app: &App, client: &StreamClient, wanted: Wanted<'_>, object_key: &str) -> Result<u64, Trouble> {
+/// Copies the file as far as there is time. A link that has expired is replaced once.
+async fn copy(app: &App, client: &StreamClient, wanted: Wanted<'_>, object_key: &str) -> Result<Progress, Trouble> {
     match copy_from(app, client, wanted, object_key, &wanted.file.url).await {
         Err(Trouble::Download(DownloadError::Expired)) => {}
         outcome => return outcome,
@@ -172,22 +218,20 @@ async fn copy_from(
     wanted: Wanted<'_>,
     object_key: &str,
     link: &str,
-) -> Result<u64, Trouble> {
+) -> Result<Progress, Trouble> {
     match wanted.kind {
-        MediaKind::Recording => {
-            bucket::put_stream(app, client, link, RECORDING_LIMIT_BYTES, object_key, "video/mp4").await
-        }
+        MediaKind::Recording => copying::copy(app, client, link, RECORDING_LIMIT_BYTES, wanted.place(object_key)).await,
         MediaKind::Transcript => {
             let whole = client.download_bounded(link, TRANSCRIPT_LIMIT_BYTES).await?;
             let bytes = whole.len() as u64;
             bucket::put_small(app, object_key, "application/x-ndjson", whole).await?;
-            Ok(bytes)
+            Ok(Progress::Whole(Copied { bytes, upload: None }))
         }
     }
 }
 
 /// One attempt to record a copied file with what follows from it. False where it may not be kept any more.
-async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, bytes: u64) -> Result<bool, Error> {
+async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, copied: &Copied) -> Result<bool, Error> {
     let Wanted { kind, booking_id, file } = wanted;
     let cause = digest(&file.session_id, &file.filename);
     let effect = Effect::Feedback { booking_id, cause };
@@ -198,7 +242,10 @@ async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, bytes: u64) -> Re
         return Ok(known.object_key.is_some());
     }
     let mut tx = Tx::new();
-    media::write(&mut tx, booking_id, kind, &wanted.as_stored(Some(object_key), bytes))?;
+    media::write(&mut tx, booking_id, kind, &wanted.as_stored(Some(object_key), copied.bytes))?;
+    if copied.upload.is_some() {
+        media::end_copying(&mut tx, booking_id, file);
+    }
     if kind == MediaKind::Recording && !booking.has_recording {
         booking::replace(&mut tx, &booking, &Booking { has_recording: true, ..booking.clone() })?;
     } else {
@@ -209,6 +256,6 @@ async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, bytes: u64) -> Re
         outbox::write(&mut tx, &effect, app.now())?;
     }
     tx.commit(&app.table).await?;
-    tracing::info!(booking.id = %booking_id, file.kind = ?kind, file.bytes = bytes, "media copied");
+    tracing::info!(booking.id = %booking_id, file.kind = ?kind, file.bytes = copied.bytes, "media copied");
     Ok(true)
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::problem::{Kind, Problem};
-use http::StatusCode;
+use http::header::{CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
+use http::{HeaderName, StatusCode};
 
 use crate::http::{Http, NoAnswer, UrlError, parse_url};
 use crate::{BoxFuture, deadline};
@@ -58,6 +59,11 @@ impl Download {
         self.response.content_length()
     }
 
+    /// What the server calls this content of the file, in the strong form that a part of it can be asked for by.
+    pub fn etag(&self) -> Option<String> {
+        etag(&self.response)
+    }
+
     /// The next bytes; `None` at the end. A file that ends before its announced length is an error.
     pub fn next_chunk(&mut self) -> BoxFuture<'_, Result<Option<Bytes>, DownloadError>> {
         Box::pin(async move {
@@ -76,6 +82,58 @@ pub fn open<'a>(http: &'a Http, link: &'a str, limit_bytes: u64) -> BoxFuture<'a
     open_within(http, link, limit_bytes, IDLE_TIMEOUT)
 }
 
+/// Begins to fetch the same file from byte `from` on. None where the server does not give that: the file behind the link is
+/// not the one that `etag` names, or is to be had as a whole only.
+pub fn go_on<'a>(
+    http: &'a Http,
+    link: &'a str,
+    limit_bytes: u64,
+    from: u64,
+    etag: &'a str,
+) -> BoxFuture<'a, Result<Option<Download>, DownloadError>> {
+    Box::pin(async move {
+        let headers = [(RANGE, format!("bytes={from}-")), (IF_RANGE, etag.to_owned())];
+        let response = ask(http, link, &headers, IDLE_TIMEOUT).await?;
+        let content_range = response.headers().get(CONTENT_RANGE).and_then(|range| range.to_str().ok());
+        let begins = content_range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")));
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT if begins && self::etag(&response).is_none_or(|other| other == etag) => {}
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => return Ok(None),
+            status => return Err(refused(status)),
+        }
+        if response.content_length().is_some_and(|length| from.saturating_add(length) > limit_bytes) {
+            return Err(DownloadError::TooLarge { limit_bytes });
+        }
+        Ok(Some(Download { response, limit_bytes, received_bytes: from, idle_timeout: IDLE_TIMEOUT }))
+    })
+}
+
+fn etag(response: &reqwest::Response) -> Option<String> {
+    let etag = response.headers().get(ETAG)?.to_str().ok()?;
+    (etag.starts_with('"') && etag.len() > 2).then(|| etag.to_owned())
+}
+
+async fn ask(
+    http: &Http,
+    link: &str,
+    headers: &[(HeaderName, String)],
+    idle_timeout: Duration,
+) -> Result<reqwest::Response, DownloadError> {
+    let url = parse_url(link, http.reach())?;
+    let mut request = http.client().map_err(DownloadError::Unavailable)?.get(url);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    within(idle_timeout, request.send()).await
+}
+
+fn refused(status: StatusCode) -> DownloadError {
+    match status {
+        StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => DownloadError::Expired,
+        status => DownloadError::Unavailable(NoAnswer::Status { status: status.as_u16() }),
+    }
+}
+
 fn open_within<'a>(
     http: &'a Http,
     link: &'a str,
@@ -83,13 +141,9 @@ fn open_within<'a>(
     idle_timeout: Duration,
 ) -> BoxFuture<'a, Result<Download, DownloadError>> {
     Box::pin(async move {
-        let url = parse_url(link, http.reach())?;
-        let client = http.client().map_err(DownloadError::Unavailable)?;
-        let response = within(idle_timeout, client.get(url).send()).await?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => return Err(DownloadError::Expired),
-            status => return Err(DownloadError::Unavailable(NoAnswer::Status { status: status.as_u16() })),
+        let response = ask(http, link, &[], idle_timeout).await?;
+        if response.status() != StatusCode::OK {
+            return Err(refused(response.status()));
         }
         if response.content_length().is_some_and(|length| length > limit_bytes) {
             return Err(DownloadError::TooLarge { limit_bytes });
@@ -146,6 +200,45 @@ mod tests {
         let request = server.request(0);
         assert_eq!(request.target, "/a%20b.mp4?Signature=s");
         assert_eq!(request.header("authorization"), None, "credentials are not for the file server");
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_file_is_fetched_where_it_is_still_the_same() {
+        let rest =
+            |range: &str, etag: &str| Reply::new(206, "56789").header("content-range", range).header("etag", etag);
+        let replies = [
+            rest("bytes 5-9/10", "\"a\""),
+            Reply::new(200, "0123456789").header("etag", "\"b\""),
+            rest("bytes 5-9/10", "\"b\""),
+            rest("bytes 4-9/10", "\"a\""),
+            Reply::new(206, "56789"),
+            Reply::new(416, ""),
+            Reply::new(403, ""),
+            Reply::new(503, ""),
+            rest("bytes 5-9/10", "\"a\""),
+        ];
+        let server = TestServer::start(replies);
+        let (http, link) = (Http::new(Reach::InternetAndLoopback), server.url("/f?Signature=s"));
+        let go_on = |limit| go_on(&http, &link, limit, 5, "\"a\"");
+        let mut download = go_on(10).await.unwrap().unwrap();
+        assert_eq!(download.next_chunk().await.unwrap().unwrap(), "56789");
+        assert_eq!(server.request(0).header("range"), Some("bytes=5-"));
+        assert_eq!(server.request(0).header("if-range"), Some("\"a\""));
+        for answer in ["whole", "another file", "another place", "no place", "no such place"] {
+            assert!(go_on(10).await.unwrap().is_none(), "{answer}");
+        }
+        assert!(matches!(go_on(10).await, Err(DownloadError::Expired)));
+        assert!(matches!(go_on(10).await, Err(DownloadError::Unavailable(_))));
+        assert!(matches!(go_on(9).await, Err(DownloadError::TooLarge { limit_bytes: 9 })));
+    }
+
+    #[tokio::test]
+    async fn only_a_strong_etag_names_the_content_of_a_file() {
+        for (header, etag) in [("\"a\"", Some("\"a\"")), ("W/\"a\"", None), ("\"\"", None), ("a", None)] {
+            let server = TestServer::start([Reply::new(200, "1").header("etag", header)]);
+            let download = open(&Http::new(Reach::InternetAndLoopback), &server.url("/f"), 9).await.unwrap();
+            assert_eq!(download.etag().as_deref(), etag, "{header}");
+        }
     }
 
     #[tokio::test]

@@ -19,6 +19,7 @@
 //! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
+//! | how far a large file has been copied | `BOOKING#{id}` | `COPYING#…` | |
 //! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
 //! | how far the sweep, and the reconciler, have come | `SWEEP`, `RECONCILER` | `POSITION` | |
 //! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
@@ -182,6 +183,10 @@ pub fn recording(booking: BookingId, digest: &str) -> Key {
 /// A transcript in our bucket, or the fact that there will be none.
 pub fn transcript(booking: BookingId, digest: &str) -> Key {
     key(booking_partition(booking), format!("{TRANSCRIPT_PREFIX}{digest}"))
+}
+/// How far a large file has been copied.
+pub fn copying(booking: BookingId, digest: &str) -> Key {
+    key(booking_partition(booking), format!("COPYING#{digest}"))
 }
 /// The index partition of a candidate's bookings, but for those that were cancelled.
 pub fn candidate_bookings(user: &UserId) -> String {

@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use domain::ids::BookingId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -85,4 +85,62 @@ pub fn list(table: &Table, booking: BookingId, kind: MediaKind) -> BoxFuture<'_,
         files.sort_by(|a, b| (a.start_time, &a.filename).cmp(&(b.start_time, &b.filename)));
         Ok(files)
     })
+}
+
+/// An upload of a large file that one run has begun and others go on with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Copying {
+    /// S3's id of it.
+    pub upload_id: String,
+    /// The provider's name for what the file holds: another one is another file.
+    pub etag: String,
+    /// Its size, where the provider said it beforehand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Counts the uploads that were begun.
+    pub version: u64,
+}
+
+/// How long an upload is remembered; the bucket's lifecycle removes it after a day.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+fn copying_key(booking: BookingId, file: &StreamFile) -> keys::Key {
+    keys::copying(booking, &digest(&file.session_id, &file.filename))
+}
+
+/// The upload of a file that is under way.
+pub async fn copying(table: &Table, booking: BookingId, file: &StreamFile) -> Result<Option<Copying>, StoreError> {
+    table.get(&copying_key(booking, file)).await
+}
+
+/// Remembers an upload in place of the one before it. [`StoreError::Contended`] where a rival has begun another.
+pub async fn begin_copying(
+    table: &Table,
+    booking: BookingId,
+    file: &StreamFile,
+    begun: &Copying,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let item = Item::new(copying_key(booking, file), "Copying", begun)?.expires((now + REMEMBERED).as_second());
+    let mut tx = Tx::new();
+    tx.replace(item, begun.version - 1);
+    tx.commit(table).await
+}
+
+/// Forgets an upload that has ended.
+pub fn end_copying(tx: &mut Tx, booking: BookingId, file: &StreamFile) {
+    tx.delete(copying_key(booking, file));
+}
+
+/// Forgets an upload that was given up. [`StoreError::Contended`] where a rival has begun another.
+pub async fn forget_copying(
+    table: &Table,
+    booking: BookingId,
+    file: &StreamFile,
+    known: &Copying,
+) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.delete_at(copying_key(booking, file), known.version);
+    tx.commit(table).await
 }

@@ -182,8 +182,7 @@ pub struct Row {
     pub origin: Option<String>,
 }
 
-fn row(effect: &Effect, now: Timestamp) -> Result<Item, StoreError> {
-    let outbox_id = effect.outbox_id();
+fn row(effect: &Effect, outbox_id: String, now: Timestamp) -> Result<Item, StoreError> {
     let origin = origin::current();
     let message = Message { outbox_id: outbox_id.clone(), origin: origin.clone(), effect: effect.clone() };
     let message = serde_json::to_string(&message).map_err(|e| StoreError::Corrupt(e.to_string()))?;
@@ -194,8 +193,20 @@ fn row(effect: &Effect, now: Timestamp) -> Result<Item, StoreError> {
 
 /// Asks for an effect together with the change that needs it. The change must be one that can commit only once.
 pub fn write(tx: &mut Tx, effect: &Effect, now: Timestamp) -> Result<(), StoreError> {
-    tx.create(row(effect, now)?);
+    tx.create(row(effect, effect.outbox_id(), now)?);
     Ok(())
+}
+
+/// Asks for the next step of an effect that takes several messages. `step` says how far it has come: the same step is asked for
+/// once, however often that is said.
+pub async fn write_step(table: &Table, effect: &Effect, step: &str, now: Timestamp) -> Result<(), StoreError> {
+    let outbox_id = format!("{}:{step}", effect.outbox_id());
+    if table.get::<serde_json::Value>(&keys::outbox(&outbox_id)).await?.is_some() {
+        return Ok(());
+    }
+    let mut tx = Tx::new();
+    tx.create(row(effect, outbox_id, now)?);
+    tx.commit(table).await
 }
 
 /// Marks a row as relayed: it leaves the index and expires in a week. [`StoreError::Contended`] where a rival's transaction

@@ -277,6 +277,7 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
         _ if uri.query().is_some_and(|query| query.contains("upload")) => {
             part(&mut lock(&wire.plan), &method, &uri, &body)
         }
+        _ if is_file => file(&lock(&wire.plan), uri.path(), &headers),
         _ => object(&mut lock(&wire.plan), &method, uri.path(), &body),
     };
     if fate == Some(Fate::AnswerLost) {
@@ -360,6 +361,33 @@ fn object(plan: &mut Plan, method: &Method, path: &str, body: &[u8]) -> Response
     }
 }
 
+/// The parts of an upload, as S3 lists them.
+pub fn parts_listed(parts: &BTreeMap<u32, Vec<u8>>) -> String {
+    let part = |(number, body): (&u32, &Vec<u8>)| {
+        format!(
+            "<Part><PartNumber>{number}</PartNumber><ETag>&quot;part-{number}&quot;</ETag><Size>{}</Size>\
+             <ChecksumCRC32>AAAAAA==</ChecksumCRC32></Part>",
+            body.len()
+        )
+    };
+    format!("<ListPartsResult>{}</ListPartsResult>", parts.iter().map(part).collect::<String>())
+}
+
+/// A file of another service, whole or from a byte on.
+fn file(plan: &Plan, path: &str, headers: &HeaderMap) -> Response {
+    let Some(body) = plan.objects.get(path) else { return StatusCode::NOT_FOUND.into_response() };
+    let etag = ("etag", format!("\"{}\"", body.len()));
+    let range = headers.get("range").and_then(|range| range.to_str().ok());
+    let from = range.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse::<usize>().ok());
+    match from.and_then(|from| Some((from, body.get(from..)?))) {
+        Some((from, rest)) => {
+            let range = ("content-range", format!("bytes {from}-{}/{}", body.len() - 1, body.len()));
+            (StatusCode::PARTIAL_CONTENT, [etag, range], Body::from(rest.to_vec())).into_response()
+        }
+        None => (StatusCode::OK, [etag], Body::from(body.clone())).into_response(),
+    }
+}
+
 /// An object that comes in parts.
 fn part(plan: &mut Plan, method: &Method, uri: &Uri, body: &[u8]) -> Response {
     let parameters = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
@@ -388,6 +416,7 @@ fn part(plan: &mut Plan, method: &Method, uri: &Uri, body: &[u8]) -> Response {
             plan.uploads.remove(upload);
             StatusCode::NO_CONTENT.into_response()
         }
+        ("GET", Some(parts), None) => (StatusCode::OK, parts_listed(parts)).into_response(),
         _ => (StatusCode::NOT_FOUND, "<Error><Code>NoSuchUpload</Code></Error>").into_response(),
     }
 }

@@ -16,7 +16,7 @@ mod world;
 pub use direct::{ask, plain};
 /// An item as the engine keeps it, and a value of one.
 pub use dynoxide::{AttributeValue as Stored, Item};
-pub use faults::{Fate, Faults, Held, Sent, Trouble};
+pub use faults::{Fate, Faults, Held, Sent, Trouble, parts_listed};
 pub use gateway::{Answer, refused_fields};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, change, delete, interviewer_profile, stored};

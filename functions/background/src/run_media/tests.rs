@@ -1,12 +1,19 @@
+use std::time::Duration;
+
+use domain::patience::RECEIVES;
 use jiff::{SignedDuration, Timestamp};
 use kit::Failure;
+use kit::invocation::Invocation;
+use kit::worker::Delivery;
 use serde_json::{Value, json};
 use simulators::{PlayRequest, StreamOptions};
-use store::media::{MediaKind, StoredFile, list};
-use store::outbox::{Effect, StreamFile};
+use store::media::{Copying, MediaKind, StoredFile, list};
+use store::outbox::{Effect, Message, StreamFile};
 use testing::noon;
+use tokio::time::Instant;
 
 use super::{Verdict, Wanted, judge, keep, run_media};
+use crate::copying::Copied;
 use crate::run_stream::run_stream;
 use crate::stage::{Stage, booking_id, cid, delivery, transcript_of};
 
@@ -116,17 +123,121 @@ async fn a_large_recording_is_copied_in_parts() {
     assert!(kept.uploads.is_empty());
 }
 
-#[tokio::test]
-async fn an_upload_that_fails_is_aborted_and_tried_again() {
-    let stage = Stage::with(StreamOptions { recording_bytes: 20 * 1024 * 1024, ..StreamOptions::default() }).await;
+/// A stage with a recording of three parts, the last of them not full.
+async fn large() -> (Stage, Effect) {
+    let options = StreamOptions { recording_bytes: LARGE, ..StreamOptions::default() };
+    let stage = Stage::with(options).await;
     let [recording, _] = played(&stage).await;
-    stage.aws.kept().fail_operations_with = Some("upload 2".to_owned());
-    run(&stage, &recording).await.unwrap_err();
-    assert!(stage.aws.kept().uploads.is_empty());
-    assert!(!stage.booking().await.has_recording);
-    stage.aws.kept().fail_operations_with = None;
-    run(&stage, &recording).await.unwrap();
+    (stage, recording)
+}
+
+const LARGE: usize = 20 * 1024 * 1024;
+
+/// Lets two of three parts be stored.
+async fn interrupted(stage: &Stage, recording: &Effect) {
+    stage.aws.kept().fail_operations_with = Some("upload 3".to_owned());
+    run(stage, recording).await.unwrap_err();
+    let mut kept = stage.aws.kept();
+    kept.fail_operations_with = None;
+    assert_eq!(kept.uploads.values().next().unwrap().len(), 2);
+    kept.operations.clear();
+}
+
+async fn assert_copied(stage: &Stage) {
     assert!(stage.booking().await.has_recording);
+    let files = stored(stage, MediaKind::Recording).await;
+    assert_eq!(files[0].bytes, LARGE as u64);
+    let kept = stage.aws.kept();
+    assert_eq!(kept.objects[files[0].object_key.as_ref().unwrap()].len(), LARGE);
+    assert!(kept.uploads.is_empty(), "nothing is left behind");
+}
+
+async fn remembered(stage: &Stage, recording: &Effect) -> Option<Copying> {
+    let Effect::CopyRecording { file, .. } = recording else { panic!() };
+    store::media::copying(&stage.app.table, booking_id(), file).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_upload_that_fails_is_gone_on_with_where_it_was() {
+    let (stage, recording) = large().await;
+    interrupted(&stage, &recording).await;
+    assert!(!stage.booking().await.has_recording);
+    run(&stage, &with_dead_link(&recording)).await.unwrap();
+    assert_eq!(operations(&stage), ["GET upload", "PUT upload 3", "POST upload"], "also by another link to the file");
+    assert_copied(&stage).await;
+    assert_eq!(remembered(&stage, &recording).await, None);
+}
+
+#[tokio::test]
+async fn a_copy_whose_time_ends_goes_on_by_a_message_of_its_own() {
+    let (stage, recording) = large().await;
+    let mut messages = vec![recording.clone()];
+    let mut runs = 0;
+    while let Some(effect) = messages.pop() {
+        runs += 1;
+        // Time for one part each.
+        let invocation = Invocation { id: "i".into(), deadline: Instant::now() + Duration::from_secs(50) };
+        invocation.run(run(&stage, &effect)).await.unwrap();
+        let before = stage.app.now() + SignedDuration::from_hours(1);
+        for row in store::outbox::waiting(&stage.app.table, before, 10, None).await.unwrap().rows {
+            assert_eq!(row.queue, "media");
+            let message: Message = serde_json::from_str(&row.message).unwrap();
+            assert_eq!((&message.outbox_id, &message.effect), (&row.outbox_id, &recording));
+            store::outbox::mark_relayed(&stage.app.table, &row.outbox_id, stage.app.now()).await.unwrap();
+            messages.push(message.effect);
+        }
+    }
+    assert_eq!(runs, 3);
+    assert_copied(&stage).await;
+}
+
+#[tokio::test]
+async fn a_copy_begins_anew_where_the_file_or_the_upload_is_another() {
+    for is_file in [true, false] {
+        let (stage, recording) = large().await;
+        interrupted(&stage, &recording).await;
+        if is_file {
+            let known = remembered(&stage, &recording).await.unwrap();
+            let other = Copying { etag: "\"other\"".into(), version: known.version + 1, ..known };
+            let Effect::CopyRecording { file, .. } = &recording else { panic!() };
+            store::media::begin_copying(&stage.app.table, booking_id(), file, &other, noon()).await.unwrap();
+        } else {
+            // As the bucket's lifecycle does after a day.
+            stage.aws.kept().uploads.clear();
+        }
+        run(&stage, &recording).await.unwrap();
+        assert_copied(&stage).await;
+        assert_eq!(remembered(&stage, &recording).await, None);
+    }
+}
+
+#[tokio::test]
+async fn what_was_begun_is_aborted_without_consent_and_where_it_is_given_up() {
+    for without_consent in [true, false] {
+        let (stage, recording) = large().await;
+        interrupted(&stage, &recording).await;
+        if without_consent {
+            stage.candidate_says(false).await;
+            run(&stage, &recording).await.unwrap();
+        } else {
+            stage.aws.kept().fail_operations_with = Some("upload 3".to_owned());
+            let last = Delivery { receive_count: RECEIVES, ..delivery(recording.clone()) };
+            run_media(stage.app.clone(), last).await.unwrap_err();
+        }
+        assert!(stage.aws.kept().uploads.is_empty());
+        assert_eq!(remembered(&stage, &recording).await, None);
+        assert!(stored(&stage, MediaKind::Recording).await.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn two_workers_with_a_large_file_leave_it_once() {
+    let (stage, recording) = large().await;
+    let outcomes = tokio::join!(run(&stage, &recording), run(&stage, &recording));
+    outcomes.0.unwrap();
+    outcomes.1.unwrap();
+    assert_copied(&stage).await;
+    assert_eq!(remembered(&stage, &recording).await, None);
 }
 
 #[tokio::test]
@@ -200,7 +311,7 @@ async fn what_was_thrown_away_stays_so_though_both_agree_while_it_goes() {
         stage.candidate_says(true).await;
         // A rival sees the consents, and that it is decided.
         assert!(matches!(judge(&stage.app, wanted).await, Ok(Verdict::Discard { also_here: true, stop: false })));
-        assert!(!keep(&stage.app, wanted, "recordings/x.mp4", 9).await.unwrap());
+        assert!(!keep(&stage.app, wanted, "recordings/x.mp4", &Copied::default()).await.unwrap());
         run(&stage, effect).await.unwrap();
         assert!(stored(&stage, kind).await.is_empty());
         stage.candidate_says(false).await;
@@ -256,7 +367,7 @@ async fn a_file_whose_consent_was_withdrawn_while_it_was_copied_is_not_kept() {
     let effects = played(&stage).await;
     stage.candidate_says(false).await;
     for (kind, effect) in [MediaKind::Recording, MediaKind::Transcript].into_iter().zip(&effects) {
-        assert!(!keep(&stage.app, wanted(kind, effect), "recordings/x.mp4", 9).await.unwrap());
+        assert!(!keep(&stage.app, wanted(kind, effect), "recordings/x.mp4", &Copied::default()).await.unwrap());
         assert!(stored(&stage, kind).await.is_empty());
     }
     assert!(!stage.booking().await.has_recording);

@@ -599,6 +599,7 @@ pub async fn fetch_media(
     Shared(inner): Shared<Arc<Inner>>,
     Path(filename): Path<String>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
 ) -> Response {
     let query = query.as_deref();
     let (expires, signature) = (query_value(query, "Expires"), query_value(query, "Signature"));
@@ -611,10 +612,12 @@ pub async fn fetch_media(
     }
     let files = kept.state.calls.values().flat_map(|call| call.recordings.iter().chain(&call.transcriptions));
     match files.into_iter().find(|file| file.filename == filename) {
-        Some(Media { text: Some(text), .. }) => ([(CONTENT_TYPE, "application/jsonl")], text.clone()).into_response(),
+        Some(Media { text: Some(text), .. }) => {
+            media::serve(&headers, &filename, "application/jsonl", text.clone().into_bytes())
+        }
         Some(_) => {
             let bytes = media::recording_bytes(inner.manners().recording_bytes);
-            ([(CONTENT_TYPE, "video/mp4")], bytes).into_response()
+            media::serve(&headers, &filename, "video/mp4", bytes)
         }
         None => (StatusCode::NOT_FOUND, "no such file").into_response(),
     }

@@ -1,5 +1,8 @@
 //! The files a call leaves behind: transcripts cut to the time in which transcription ran, and recordings.
 
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_RANGE, RANGE};
+use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -155,4 +158,22 @@ pub fn recording_bytes(length: usize) -> Vec<u8> {
         bytes.push(noise.to_be_bytes()[0]);
     }
     bytes
+}
+
+/// A file as a file server gives it: whole, or from the byte on that is asked for, where the file is still the same.
+pub fn serve(asked: &HeaderMap, filename: &str, content_type: &str, mut bytes: Vec<u8>) -> Response {
+    let etag = format!("\"{filename}-{}\"", bytes.len());
+    let header = |name| asked.get(name).and_then(|value| value.to_str().ok());
+    let same = header(IF_RANGE).is_none_or(|known| known == etag);
+    let from = header(RANGE).filter(|_| same).and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+    let Some(from) = from.and_then(|from| from.parse::<usize>().ok()) else {
+        return ([(CONTENT_TYPE, content_type), (ETAG, &etag)], bytes).into_response();
+    };
+    let length = bytes.len();
+    if from >= length {
+        return (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, format!("bytes */{length}"))]).into_response();
+    }
+    let range = format!("bytes {from}-{}/{length}", length - 1);
+    let headers = [(CONTENT_TYPE, content_type), (ETAG, &etag), (CONTENT_RANGE, &range)];
+    (StatusCode::PARTIAL_CONTENT, headers, bytes.split_off(from)).into_response()
 }

@@ -280,6 +280,17 @@ impl StreamClient {
         download::open(&self.http, link, limit_bytes)
     }
 
+    /// Goes on with a recording from byte `from` on, where it is still what `etag` names.
+    pub fn download_from<'a>(
+        &'a self,
+        link: &'a str,
+        limit_bytes: u64,
+        from: u64,
+        etag: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Download>, DownloadError>> {
+        download::go_on(&self.http, link, limit_bytes, from, etag)
+    }
+
     /// Fetches a transcript of up to `limit_bytes` whole.
     pub fn download_bounded<'a>(
         &'a self,
