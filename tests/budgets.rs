@@ -38,7 +38,7 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
 /// `cargo xtask bench --readme` says so to the reader too.
 const COSTS: &str = "\
 adjust_credits       2   6  8
-cancel_booking       3  10 27
+cancel_booking       3   9 27
 clerk_webhook        2   3  9
 complete_booking     3   7  8
 create_availability  2   4  8

@@ -298,3 +298,25 @@ async fn the_smoke_test_passes_and_costs_nobody_anything() {
     let failed = ops(&["smoke", "--candidate", &poor, "--interviewer", &ivy]).await;
     assert!(!failed.well && failed.told.contains("insufficient_credits"), "{}", failed.told);
 }
+
+#[tokio::test]
+async fn what_the_sweep_has_set_aside_is_listed_and_tried_again_once_it_is_mended() {
+    let stack = Stack::get();
+    let hour: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let sort = stack.id("nonsense");
+    let aside = store::due::SetAside { hour, sort: sort.clone(), why: "spoilt".into(), at: hour, again: false };
+    let key = keys::set_aside(hour, &sort);
+    let mut tx = Tx::new();
+    tx.put(Item::new(key.clone(), "SetAside", &aside).unwrap());
+    tx.commit(&stack.table()).await.unwrap();
+    let listed = ops(&["settlement", "aside"]).await;
+    assert!(listed.well && listed.shown["aside"].to_string().contains(&key.sk), "{} {}", listed.shown, listed.told);
+    assert!(ops(&["settlement", "retry", "bkg_unknown"]).await.told.contains("does not lie aside"));
+    assert!(ops(&["settlement", "retry", &sort]).await.well);
+    // The sweep may have been faster, and then it lies there again.
+    let stored: store::due::SetAside = stack.stored(&key).await.get(&key).unwrap().unwrap();
+    assert!(stored.again || stored.why.contains("no booking's id"), "{stored:?}");
+    let gone = ops(&["settlement", "discard", &key.sk]).await;
+    assert!(gone.well, "{} {}", gone.shown, gone.told);
+    assert!(stack.stored(&key).await.get::<Value>(&key).unwrap().is_none());
+}

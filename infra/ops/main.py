@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 import queues
 import rotation
+import settlement
 import smoke
 import tracing
 import wallet
@@ -55,6 +56,14 @@ def parser():
     check = action(balances, "check", wallet.wallet_check, "recompute a person's balances from their transactions; changes nothing")
     check.add_argument("user", help="full user id")
     action(balances, "reconcile", wallet.wallet_reconcile, "check the whole ledger now, in a new round of what the schedule does every day")
+
+    settling = group("settlement", "due bookings that cannot be settled before they are mended")
+    action(settling, "aside", settlement.settlement_aside, "which lie aside, and why")
+    retry = action(settling, "retry", settlement.settlement_retry, "let the next sweep try again, once the cause is mended")
+    retry.add_argument("booking", nargs="?", help="booking id")
+    retry.add_argument("--all", action="store_true", help="everything that lies aside")
+    dropped = action(settling, "discard", settlement.settlement_discard, "remove what is of no booking, for good")
+    dropped.add_argument("key", help="as `settlement aside` shows it")
 
     rerun = action(group("feedback", "feedback of bookings"), "rerun", queues.feedback_rerun, "generate a feedback again that failed")
     rerun.add_argument("booking", help="booking id")

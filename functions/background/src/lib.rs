@@ -16,6 +16,7 @@ pub mod run_generation;
 pub mod run_media;
 pub mod run_settlement;
 pub mod run_stream;
+mod settling;
 pub mod sweep_bookings;
 #[cfg(test)]
 mod traced;

@@ -293,7 +293,7 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease
         match before.complete_by_feedback(now)? {
             Applied::Now((after, capture)) => {
                 let new_id = || TransactionId::new(app.ids.unique(now));
-                write_capture(&mut tx, &items, &before, &complete(after), &capture, new_id)?;
+                write_capture(&app.table, &mut tx, &items, &before, &complete(after), &capture, new_id).await?;
             }
             Applied::Already => booking::replace(&mut tx, &before, &complete(before.clone()))?,
         }

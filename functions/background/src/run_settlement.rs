@@ -40,7 +40,7 @@ async fn cancel(app: &App, booking_id: BookingId) -> Result<(), Error> {
     let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
     let mut tx = Tx::new();
     let new_id = || TransactionId::new(app.ids.unique(now));
-    write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
+    write_cancellation(&app.table, &mut tx, &items, &before, &after, &release, new_id).await?;
     tx.commit(&app.table).await?;
     tracing::info!(booking.id = %booking_id, "booking of a deleted account cancelled");
     Ok(())

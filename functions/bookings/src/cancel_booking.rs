@@ -96,7 +96,7 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
             wanted.extend(BookingView::keys(&before, Some(party), now));
             let items = app.table.batch_get(&wanted).await?;
             let new_id = || TransactionId::new(app.ids.unique(now));
-            settlement::write_cancellation(&mut tx, &items, &before, &after, &release, now, new_id)?;
+            settlement::write_cancellation(&app.table, &mut tx, &items, &before, &after, &release, new_id).await?;
             BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
         }
     };

@@ -64,7 +64,7 @@ async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -
             wanted.extend(BookingView::keys(&before, Some(party), now));
             let items = app.table.batch_get(&wanted).await?;
             let new_id = || TransactionId::new(app.ids.unique(now));
-            settlement::write_capture(&mut tx, &items, &before, &after, &capture, new_id)?;
+            settlement::write_capture(&app.table, &mut tx, &items, &before, &after, &capture, new_id).await?;
             BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
         }
     };

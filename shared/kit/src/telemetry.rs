@@ -58,6 +58,8 @@ pub enum Metric {
     SecretAgeDays,
     /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
     SettlementsLeft,
+    /// Due bookings that lie aside: nothing that is stored of them can be settled before somebody has mended it.
+    SettlementsSetAside,
 }
 
 impl Metric {
@@ -74,6 +76,7 @@ impl Metric {
             Self::WorkDelayed => "WorkDelayed",
             Self::SecretAgeDays => "SecretAgeDays",
             Self::SettlementsLeft => "SettlementsLeft",
+            Self::SettlementsSetAside => "SettlementsSetAside",
         }
     }
 }

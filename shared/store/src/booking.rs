@@ -175,30 +175,27 @@ pub async fn all(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<B
     Ok((bookings, next))
 }
 
-/// The bookings that are due in the UTC hour of `hour`: what one step of the sweep reads.
-pub async fn due_in_hour(table: &Table, hour: Timestamp) -> Result<Vec<BookingId>, StoreError> {
-    let query = Query::partition(keys::due_partition(hour));
-    let rows: Vec<Pointer> = table.query_all(query, 10_000).await?;
-    Ok(rows.into_iter().map(|row| row.booking_id).collect())
-}
-
-/// The oldest hour that may still hold due rows, as the sweep left it.
-pub async fn sweep_position(table: &Table) -> Result<Option<Timestamp>, StoreError> {
-    let stored: Option<SweepPosition> = table.get(&keys::sweep_position()).await?;
-    Ok(stored.map(|position| position.hour))
-}
-
-/// Remembers the oldest hour that may still hold due rows. A lost update costs the next sweep a few empty reads.
-pub async fn write_sweep_position(table: &Table, hour: Timestamp) -> Result<(), StoreError> {
-    let mut tx = Tx::new();
-    tx.put(Item::new(keys::sweep_position(), "SweepPosition", &SweepPosition { hour })?);
-    tx.commit(table).await
-}
-
-#[derive(Debug, Serialize, Deserialize)]
+/// How far the sweep has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct SweepPosition {
-    hour: Timestamp,
+pub struct SweepPosition {
+    /// The oldest hour that may still hold due rows.
+    pub hour: Timestamp,
+    /// The hour before which a run stopped for want of time: the next goes on there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reached: Option<Timestamp>,
+}
+
+/// How far the sweep has come.
+pub async fn sweep_position(table: &Table) -> Result<Option<SweepPosition>, StoreError> {
+    table.get(&keys::sweep_position()).await
+}
+
+/// Remembers how far the sweep has come. A lost update costs the next sweep a few empty reads.
+pub async fn write_sweep_position(table: &Table, position: SweepPosition) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.put(Item::new(keys::sweep_position(), "SweepPosition", &position)?);
+    tx.commit(table).await
 }
 
 /// What is known of a booking's call at Stream, from events that may come in any order.

@@ -11,22 +11,35 @@ pub enum StoreError {
     /// DynamoDB did not answer, or refused for now.
     #[error("the table cannot be reached: {0}")]
     Unavailable(String),
-    /// A stored item or a request does not have the form that this code gives it: a defect of ours.
+    /// A request does not have the form that the table takes, or may not be made: a defect of ours.
     #[error("the table and this code disagree: {0}")]
     Corrupt(String),
+    /// A stored item does not have the form that this code gives it.
+    #[error("a stored item cannot be read: {0}")]
+    Unreadable(String),
+    /// A booking cannot be settled by what is stored, however often it is tried: its wallet does not hold what it should.
+    #[error("a booking cannot be settled: {0}")]
+    Unsettleable(String),
+}
+
+impl StoreError {
+    /// Whether trying again cannot help before somebody has mended what is stored.
+    pub fn is_lasting(&self) -> bool {
+        matches!(self, Self::Unreadable(_) | Self::Unsettleable(_))
+    }
 }
 
 impl Problem for StoreError {
     fn kind(&self) -> Kind {
         match self {
             Self::Contended | Self::Unavailable(_) => Kind::Unavailable,
-            Self::Corrupt(_) => Kind::Internal,
+            Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => Kind::Internal,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::Contended | Self::Unavailable(_) => "upstream_unavailable",
-            Self::Corrupt(_) => "internal",
+            Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => "internal",
         }
     }
     fn retry_after_seconds(&self) -> Option<u64> {
@@ -39,7 +52,7 @@ impl Problem for StoreError {
 
 impl From<serde_dynamo::Error> for StoreError {
     fn from(error: serde_dynamo::Error) -> Self {
-        Self::Corrupt(error.to_string())
+        Self::Unreadable(error.to_string())
     }
 }
 

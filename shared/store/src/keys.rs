@@ -21,6 +21,7 @@
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
 //! | how far a large file has been copied | `BOOKING#{id}` | `COPYING#…` | |
 //! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
+//! | what no sweep can settle before it is mended | `DUE#ASIDE` | the hour and the booking id | |
 //! | how far the sweep, and the reconciler, have come | `SWEEP`, `RECONCILER` | `POSITION` | |
 //! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
 //! | a rate bucket | `RATE#{rule}#{user}` | `BUCKET` | |
@@ -223,6 +224,16 @@ pub fn due_partition(at: Timestamp) -> String {
 /// The row by which the sweep finds a booking that is due in this UTC hour.
 pub fn due(at: Timestamp, booking: BookingId) -> Key {
     key(due_partition(at), booking.to_string())
+}
+/// A row by which the sweep finds a booking, whatever its sort key says.
+pub fn due_row(at: Timestamp, sort: &str) -> Key {
+    key(due_partition(at), sort)
+}
+/// The partition of the due rows that were set aside.
+pub const SET_ASIDE: &str = "DUE#ASIDE";
+/// A due row that was set aside.
+pub fn set_aside(at: Timestamp, sort: &str) -> Key {
+    key(SET_ASIDE.to_owned(), format!("{}#{sort}", due_partition(at)))
 }
 /// How far the reconciler of the ledger has come.
 pub fn reconciled_to() -> Key {

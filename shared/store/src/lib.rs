@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod contention;
 pub mod cursor;
 pub mod directory;
+pub mod due;
 pub mod error;
 pub mod idempotency;
 pub mod item;

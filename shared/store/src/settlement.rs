@@ -6,22 +6,30 @@ use domain::calendar::quarter_hours;
 use domain::ids::TransactionId;
 use domain::ledger::Transfer;
 use domain::money::Asset;
-use jiff::Timestamp;
 
 use crate::error::StoreError;
 use crate::outbox::{self, Effect};
 use crate::wallet::{MoveError, wallet, write_transfer};
-use crate::{Items, Key, Tx, booking, calendar, keys};
+use crate::{Items, Key, Table, Tx, booking, calendar, keys};
 
 /// What a booking holds is there until the booking is settled. A wallet that refuses to give it therefore shows a
-/// settlement that came between the read of the booking and that of the wallet: read again.
-fn stale(error: MoveError) -> StoreError {
-    match error {
-        MoveError::Wallet(refusal) => {
-            tracing::info!(%refusal, "a booking was settled meanwhile");
+/// settlement that came between the read of the booking and that of the wallet: read again. Where the booking is as it was read
+/// before, there was none, and no repeat helps.
+async fn refused(table: &Table, before: &Booking, error: MoveError) -> StoreError {
+    let refusal = match error {
+        MoveError::Wallet(refusal) => refusal,
+        MoveError::Store(error) => return error,
+    };
+    let key = keys::booking(before.booking_id);
+    match table.batch_get(std::slice::from_ref(&key)).await.and_then(|items| items.get::<Booking>(&key)) {
+        Ok(Some(now)) if now.version == before.version => {
+            StoreError::Unsettleable(format!("{}: {refusal}", before.booking_id))
+        }
+        Ok(_) => {
+            tracing::info!(booking.id = %before.booking_id, %refusal, "a booking was settled meanwhile");
             StoreError::Contended
         }
-        MoveError::Store(error) => error,
+        Err(error) => error,
     }
 }
 
@@ -41,18 +49,20 @@ pub fn cancellation_keys(booking: &Booking) -> Result<Vec<Key>, StoreError> {
 
 /// Cancels `before` into `after`: releases the price, frees both calendars, and asks for the call to be ended. `items`
 /// holds what [`cancellation_keys`] names.
-pub fn write_cancellation(
+pub async fn write_cancellation(
+    table: &Table,
     tx: &mut Tx,
     items: &Items,
     before: &Booking,
     after: &Booking,
     release: &Transfer,
-    now: Timestamp,
     new_id: impl FnMut() -> TransactionId,
 ) -> Result<(), StoreError> {
     booking::replace(tx, before, after)?;
     let mut candidate = wallet(items, &before.interviewee_id, Asset::Credit)?;
-    write_transfer(tx, release, &mut [&mut candidate], new_id).map_err(stale)?;
+    if let Err(error) = write_transfer(tx, release, &mut [&mut candidate], new_id) {
+        return Err(refused(table, before, error).await);
+    }
     let hours = hours(before)?;
     for person in [&before.interviewee_id, &before.interviewer_id] {
         let mut days = calendar::days(items, person, &hours)?;
@@ -61,7 +71,7 @@ pub fn write_cancellation(
         }
         calendar::write(tx, person, &days)?;
     }
-    outbox::write(tx, &Effect::EndCall { booking_id: before.booking_id }, now)?;
+    outbox::write(tx, &Effect::EndCall { booking_id: before.booking_id }, release.created_at)?;
     Ok(())
 }
 
@@ -71,7 +81,8 @@ pub fn capture_keys(booking: &Booking) -> Vec<Key> {
 }
 
 /// Completes `before` into `after` and pays its price to the interviewer. `items` holds what [`capture_keys`] names.
-pub fn write_capture(
+pub async fn write_capture(
+    table: &Table,
     tx: &mut Tx,
     items: &Items,
     before: &Booking,
@@ -82,5 +93,8 @@ pub fn write_capture(
     booking::replace(tx, before, after)?;
     let mut candidate = wallet(items, &before.interviewee_id, Asset::Credit)?;
     let mut interviewer = wallet(items, &before.interviewer_id, Asset::Credit)?;
-    write_transfer(tx, capture, &mut [&mut candidate, &mut interviewer], new_id).map_err(stale)
+    match write_transfer(tx, capture, &mut [&mut candidate, &mut interviewer], new_id) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(refused(table, before, error).await),
+    }
 }

@@ -3,7 +3,7 @@ use domain::settlement::{SettlementReason, Told};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use simulators::{Fault, PlayRequest};
-use store::Tx;
+use store::{Item, Tx, due, keys};
 use testing::noon;
 
 use super::sweep_bookings;
@@ -45,10 +45,10 @@ async fn a_held_session_is_paid_an_hour_after_its_end_and_once() {
     was_there(&stage, Party::Interviewer, 0, 50).await;
     sweep_at(&stage, 119).await;
     assert_eq!(reason(&stage).await, None);
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0 }));
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 0 }));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
     for minute in [121, 180, 2000] {
-        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "putOff": 0, "left": 0 }));
+        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 0 }));
     }
     assert_eq!(stage.balances("cara").await, (100 - PRICE, 0, 0));
     assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
@@ -117,7 +117,7 @@ async fn an_objection_is_decided_by_what_stream_knows_an_hour_after_the_end() {
     stage.booked(false).await;
     stage.change(objected).await;
     stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 1, "left": 0 }));
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 1, "left": 0, "setAside": 0 }));
     assert_eq!(reason(&stage).await, None);
     sweep_at(&stage, 135).await;
     let State::Cancelled { cancellation, settlement } = stage.booking().await.state else { panic!("it is released") };
@@ -182,7 +182,7 @@ async fn due_at(stage: &Stage) -> Option<i64> {
     let minute = stage.booking().await.due_at.map(|at| at.duration_since(noon()).as_mins());
     if let Some(minute) = minute {
         let hour = noon() + SignedDuration::from_mins(minute / 60 * 60);
-        assert_eq!(store::booking::due_in_hour(&stage.app.table, hour).await.unwrap(), [booking_id()]);
+        assert_eq!(due::in_hour(&stage.app.table, hour).await.unwrap()[0].booking(), Some(booking_id()));
     }
     minute
 }
@@ -228,8 +228,97 @@ async fn a_row_that_its_booking_left_behind_is_removed() {
     stage.cancel().await;
     let mut tx = Tx::new();
     let pointer = json!({ "bookingId": booking_id() });
-    tx.put(store::Item::new(store::keys::due(due_at, booking_id()), "Due", &pointer).unwrap());
+    tx.put(Item::new(keys::due(due_at, booking_id()), "Due", &pointer).unwrap());
     tx.commit(&stage.app.table).await.unwrap();
     sweep_at(&stage, 180).await;
-    assert!(store::booking::due_in_hour(&stage.app.table, due_at).await.unwrap().is_empty());
+    assert!(due::in_hour(&stage.app.table, due_at).await.unwrap().is_empty());
+}
+
+/// Writes an item as it would never come to be.
+async fn spoil(stage: &Stage, key: store::Key, body: &Value) {
+    let mut tx = Tx::new();
+    tx.put(Item::new(key, "Spoilt", body).unwrap());
+    tx.commit(&stage.app.table).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_cannot_be_settled_lies_aside_and_keeps_nobody_waiting_until_it_is_mended() {
+    let stage = Stage::new().await;
+    let booking = stage.booked(false).await;
+    was_there(&stage, Party::Interviewee, 0, 50).await;
+    was_there(&stage, Party::Interviewer, 0, 50).await;
+    // One booking that cannot be read, and one row that is of no booking, both due more than 400 hours before.
+    let hours = |n| noon() - SignedDuration::from_hours(n);
+    let garbage = domain::ids::BookingId::new(ulid::Ulid::from_parts(1, 1));
+    spoil(&stage, keys::booking(garbage), &json!({ "bookingId": 7, "version": 1 })).await;
+    spoil(&stage, keys::due(hours(401), garbage), &json!({ "bookingId": garbage })).await;
+    spoil(&stage, keys::due_row(hours(402), "nonsense"), &json!({ "bookingId": [] })).await;
+    let position = store::booking::SweepPosition { hour: hours(402), reached: None };
+    store::booking::write_sweep_position(&stage.app.table, position).await.unwrap();
+
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 2 }));
+    assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+    let reached = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
+    assert_eq!((reached.hour, reached.reached), (noon() + SignedDuration::from_hours(2), None));
+    assert_eq!(sweep_at(&stage, 125).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 2 }));
+
+    // It is mended, and an operator lets it be tried again; the other one still makes no sense.
+    let (cara, ivy) = ("cara".parse().unwrap(), "ivy".parse().unwrap());
+    let times = (hours(403), hours(402));
+    let (other, hold) = Booking::schedule(garbage, &cara, &ivy, times, PRICE, hours(500));
+    let items = stage.app.table.batch_get(&[keys::wallet(&cara, domain::money::Asset::Credit)]).await.unwrap();
+    let mut wallet = store::wallet::wallet(&items, &cara, domain::money::Asset::Credit).unwrap();
+    let mut tx = Tx::new();
+    let new_id = || domain::ids::TransactionId::new(stage.app.ids.unique(noon()));
+    store::wallet::write_transfer(&mut tx, &hold, &mut [&mut wallet], new_id).unwrap();
+    tx.commit(&stage.app.table).await.unwrap();
+    assert_eq!(other.due_at, Some(hours(401)));
+    spoil(&stage, keys::booking(garbage), &serde_json::to_value(Booking { version: 1, ..other }).unwrap()).await;
+    for (hour, sort) in [(hours(401), garbage.to_string()), (hours(402), "nonsense".to_owned())] {
+        let aside = due::SetAside { hour, sort, why: "it".into(), at: noon(), again: true };
+        spoil(&stage, keys::set_aside(hour, &aside.sort), &serde_json::to_value(&aside).unwrap()).await;
+    }
+    assert_eq!(sweep_at(&stage, 130).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 1 }));
+    assert!(stage.booking_of(garbage).await.is_cancelled(), "nobody was seen");
+    assert_eq!(due::aside(&stage.app.table).await.unwrap(), (1, vec![]));
+    assert_eq!(stage.booking_of(booking.booking_id).await.due_at, None);
+}
+
+#[tokio::test]
+async fn a_wallet_that_does_not_hold_the_price_is_no_rival() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    was_there(&stage, Party::Interviewee, 0, 50).await;
+    was_there(&stage, Party::Interviewer, 0, 50).await;
+    let cara = "cara".parse().unwrap();
+    let key = keys::wallet(&cara, domain::money::Asset::Credit);
+    let items = stage.app.table.batch_get(std::slice::from_ref(&key)).await.unwrap();
+    let mut wallet = store::wallet::wallet(&items, &cara, domain::money::Asset::Credit).unwrap();
+    wallet.held = PRICE - 1;
+    spoil(&stage, key, &serde_json::to_value(&wallet).unwrap()).await;
+    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 1 }));
+    let why: Value = stage
+        .app
+        .table
+        .get(&keys::set_aside(noon() + SignedDuration::from_hours(2), &booking_id().to_string()))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(why["why"].as_str().unwrap().contains(&booking_id().to_string()), "{why}");
+}
+
+#[tokio::test]
+async fn a_run_that_ended_for_want_of_time_is_gone_on_with_where_it_stopped() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    let hours = |n| noon() + SignedDuration::from_hours(n);
+    let position = store::booking::SweepPosition { hour: hours(-9), reached: Some(hours(2)) };
+    store::booking::write_sweep_position(&stage.app.table, position).await.unwrap();
+    sweep_at(&stage, 25 * 60).await;
+    assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
+    let left = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
+    assert_eq!(left, store::booking::SweepPosition { hour: hours(-9), reached: None }, "the old hours are next");
+    sweep_at(&stage, 25 * 60).await;
+    let left = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
+    assert_eq!(left.hour, hours(25));
 }

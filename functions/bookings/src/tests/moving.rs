@@ -23,8 +23,8 @@ async fn a_moved_session_frees_the_old_time_takes_the_new_and_keeps_the_hold() {
     // It is found by its new time, and due by it.
     let list = world.call("ivy", "GET", "/api/appointments", Value::Null).await.expect(200);
     assert_eq!(list["items"][1]["startTime"], "2026-11-21T14:00:00Z");
-    let due = |at: &str| store::booking::due_in_hour(&world.app.table, at.parse().unwrap());
-    assert_eq!(due("2026-11-21T16:00:00Z").await.unwrap(), [id]);
+    let due = store::due::in_hour(&world.app.table, "2026-11-21T16:00:00Z".parse().unwrap()).await.unwrap();
+    assert_eq!(due.iter().map(store::due::DueRow::booking).collect::<Vec<_>>(), [Some(id)]);
     // A cancellation afterwards gives everything back.
     world
         .call("cara", "POST", &format!("/api/bookings/{id}/cancel"), json!({ "reason": "plans changed" }))

@@ -117,7 +117,7 @@ impl Connection {
         let last_left = self.last_left();
         // A join moments before the end of a long stay is the next one, told too early.
         let is_early = |join: &Timestamp| apart(*join, at) <= SAME && began.is_some_and(|b| apart(*join, b) > SAME);
-        if self.joins.first().is_some_and(|join| is_early(join)) {
+        if self.joins.first().is_some_and(is_early) {
             self.joins.clear();
         }
         let Some(&first) = self.joins.first() else {

@@ -1,0 +1,81 @@
+//! What the sweep reads: a row for each booking that is due, by the hour, and those that were set aside because nothing that is
+//! stored of them can be settled before somebody has mended it.
+
+use domain::ids::BookingId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::StoreError;
+use crate::{Item, Query, Table, Tx, keys};
+
+/// A row by which the sweep finds a booking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueRow {
+    /// The hour it lies in.
+    pub hour: Timestamp,
+    /// Its sort key: a booking's id, if it is one of ours.
+    pub sort: String,
+}
+
+impl DueRow {
+    /// The booking it is about.
+    pub fn booking(&self) -> Option<BookingId> {
+        self.sort.parse().ok()
+    }
+}
+
+#[derive(Debug, Deserialize)]
+struct Place {
+    sk: String,
+}
+
+/// How many rows of an hour are read at once; the next run reads what these leave.
+const ROWS_AT_MOST: usize = 10_000;
+
+/// The rows of the UTC hour of `hour`. Nothing of them but their keys is read, so none can keep the others from being found.
+pub async fn in_hour(table: &Table, hour: Timestamp) -> Result<Vec<DueRow>, StoreError> {
+    let places: Vec<Place> = table.query_all(Query::partition(keys::due_partition(hour)), ROWS_AT_MOST).await?;
+    Ok(places.into_iter().map(|place| DueRow { hour, sort: place.sk }).collect())
+}
+
+/// A row that was set aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetAside {
+    /// The hour it lay in.
+    pub hour: Timestamp,
+    /// Its sort key.
+    pub sort: String,
+    /// What could not be settled.
+    pub why: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// Whether an operator has asked for another try.
+    #[serde(default)]
+    pub again: bool,
+}
+
+/// Sets a row aside.
+pub async fn set_aside(table: &Table, row: &DueRow, why: String, at: Timestamp) -> Result<(), StoreError> {
+    let aside = SetAside { hour: row.hour, sort: row.sort.clone(), why, at, again: false };
+    let mut tx = Tx::new();
+    tx.delete(keys::due_row(row.hour, &row.sort));
+    tx.put(Item::new(keys::set_aside(row.hour, &row.sort), "SetAside", &aside)?);
+    tx.commit(table).await
+}
+
+/// A row that was set aside is settled, or due at another time.
+pub async fn take_back(table: &Table, row: &DueRow) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.delete(keys::set_aside(row.hour, &row.sort));
+    tx.commit(table).await
+}
+
+/// How many rows are set aside, and those that are to be tried again.
+pub async fn aside(table: &Table) -> Result<(usize, Vec<DueRow>), StoreError> {
+    let rows: Vec<serde_json::Value> = table.query_all(Query::partition(keys::SET_ASIDE), ROWS_AT_MOST).await?;
+    let count = rows.len();
+    let readable = rows.into_iter().filter_map(|row| serde_json::from_value::<SetAside>(row).ok());
+    let again = readable.filter(|aside| aside.again).map(|aside| DueRow { hour: aside.hour, sort: aside.sort });
+    Ok((count, again.collect()))
+}
