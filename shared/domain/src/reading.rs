@@ -1,6 +1,8 @@
 //! Reading JSON that somebody else wrote. What cannot be read is told by the member that is missing or wrong and by what was
 //! expected of it, never by what stands there: that can be a secret, a link or somebody's words.
 
+use std::fmt::Write as _;
+
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
@@ -76,7 +78,9 @@ fn spelled(path: &Path) -> String {
     let mut text = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => text.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => {
+                let _ = write!(text, "[{index}]");
+            }
             Segment::Map { key } | Segment::Enum { variant: key } => {
                 if !text.is_empty() {
                     text.push('.');
@@ -164,12 +168,11 @@ mod tests {
     /// What is said of the call with this in place of what the pointer leads to; without it where that is `None`.
     fn said(pointer: &str, instead: Option<Value>) -> String {
         let mut whole = call();
-        match instead {
-            Some(value) => *whole.pointer_mut(pointer).unwrap() = value,
-            None => {
-                let (parent, name) = pointer.rsplit_once('/').unwrap();
-                whole.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
-            }
+        if let Some(value) = instead {
+            *whole.pointer_mut(pointer).unwrap() = value;
+        } else {
+            let (parent, name) = pointer.rsplit_once('/').unwrap();
+            whole.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name).unwrap();
         }
         read::<Call>(whole.to_string().as_bytes()).unwrap_err().to_string()
     }

@@ -11,7 +11,7 @@ tokio::task_local! {
 
 /// What the present work goes back to, if it is known.
 pub fn current() -> Option<String> {
-    ORIGIN.try_with(|origin| origin.to_string()).ok()
+    ORIGIN.try_with(ToString::to_string).ok()
 }
 
 /// Does `work` as one that goes back to `origin`.
