@@ -56,7 +56,7 @@ get_user             2   4  0
 get_wallet           2   3  0
 give_consent         2   5 11
 health               0   0  0
-list_all_bookings    4   9  0
+list_all_bookings    4  10  0
 list_appointments    3   4  0
 list_availability    2   2  0
 list_interviewers    2   2  0

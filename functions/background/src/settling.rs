@@ -101,20 +101,23 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
         return Ok(Outcome::Early);
     }
     let mut asked = Asked::NotYet;
-    let mut decision = before.sweep(&attendance(&app.table, id).await?, asked, now);
+    let mut facts = attendance(&app.table, id).await?;
+    let mut decision = before.sweep(&facts, asked, now);
     if decision == Sweep::Ask {
         asked = *answer.get_or_init(|| ask(app, &before)).await;
-        decision = before.sweep(&attendance(&app.table, id).await?, asked, now);
+        facts = attendance(&app.table, id).await?;
+        decision = before.sweep(&facts, asked, now);
     }
     match decision {
         Sweep::Ask => Err(StoreError::Unsettleable(format!("{id}: Stream was asked, and nothing is decided"))),
-        Sweep::Nothing => look_again(app, &before, None).await,
-        Sweep::LookAfter(until) => look_again(app, &before, until).await,
+        Sweep::Nothing => look_again(app, &before, &before, None).await,
+        Sweep::LookAfter(until) => look_again(app, &before, &before.clone().attended(&facts, now), until).await,
         Sweep::Wait(until) => {
-            look_again(app, &before, Some(until)).await?;
+            look_again(app, &before, &before, Some(until)).await?;
             Ok(if asked == Asked::InVain { Outcome::PutOff } else { Outcome::Done })
         }
         Sweep::Capture(after, transfer) => {
+            let after = after.attended(&facts, now);
             let items = app.table.batch_get(&capture_keys(&before)).await?;
             let mut tx = Tx::new();
             let new_id = || TransactionId::new(app.ids.unique(now));
@@ -124,6 +127,7 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
             Ok(Outcome::Done)
         }
         Sweep::Release(after, transfer) => {
+            let after = after.attended(&facts, now);
             let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
             let mut tx = Tx::new();
             let new_id = || TransactionId::new(app.ids.unique(now));
@@ -136,9 +140,14 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
 }
 
 /// Lets the sweep look at a booking at another time, or not any more.
-async fn look_again(app: &App, before: &Booking, due_at: Option<Timestamp>) -> Result<Outcome, StoreError> {
+async fn look_again(
+    app: &App,
+    before: &Booking,
+    after: &Booking,
+    due_at: Option<Timestamp>,
+) -> Result<Outcome, StoreError> {
     let mut tx = Tx::new();
-    booking::replace(&mut tx, before, &Booking { due_at, ..before.clone() })?;
+    booking::replace(&mut tx, before, &Booking { due_at, ..after.clone() })?;
     tx.commit(&app.table).await?;
     Ok(Outcome::Done)
 }

@@ -60,6 +60,7 @@ async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -
             show(app, &begun.items, &after, party, now).await?
         }
         Applied::Now(Completion::Captured(after, capture)) => {
+            let after = after.attended(&attendance, now);
             let mut wanted = settlement::capture_keys(&before);
             wanted.extend(BookingView::keys(&before, Some(party), now));
             let items = app.table.batch_get(&wanted).await?;

@@ -7,7 +7,7 @@ use crate::consent::Consents;
 use crate::ids::{BookingId, UserId};
 use crate::ledger::Transfer;
 use crate::problem::{Kind, Problem};
-use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason, Stream};
+use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason, Stream, TimeInCall};
 use crate::word::Word;
 
 /// How far a provider's clock may be from ours.
@@ -172,6 +172,9 @@ pub struct Booking {
     /// Whether the candidate has reviewed it.
     #[serde(default)]
     pub reviewed: bool,
+    /// How long its parties were in the call, as far as it was told when it was settled or last looked after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_in_call: Option<TimeInCall>,
     /// How often it was moved.
     #[serde(default)]
     pub reschedules: u32,
@@ -335,6 +338,7 @@ impl Booking {
             has_recording: false,
             feedback: None,
             reviewed: false,
+            time_in_call: None,
             reschedules: 0,
             due_at: Some(end_time + DUE_AFTER),
             created_at: now,
@@ -634,6 +638,15 @@ impl Booking {
             State::Cancelled { .. } => Err(BookingError::Cancelled),
             State::Completed { .. } => Ok(Applied::Already),
             State::Scheduled { .. } => Ok(Applied::Now(self.captured(SettlementReason::FeedbackComplete, now))),
+        }
+    }
+
+    /// The same, with how long its parties were in the call, where it has ended and that is certain.
+    #[must_use]
+    pub fn attended(self, attendance: &Attendance, now: Timestamp) -> Self {
+        match attendance.time_in_call() {
+            Some(time) if now >= self.end_time => Self { time_in_call: Some(time), ..self },
+            _ => self,
         }
     }
 

@@ -66,6 +66,18 @@ pub struct Attendance {
     pub sessions: Vec<CallSession>,
 }
 
+/// How long the parties of a session were in its call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeInCall {
+    /// Both at the same time.
+    pub together_seconds: u64,
+    /// The candidate.
+    pub interviewee_seconds: u64,
+    /// The interviewer.
+    pub interviewer_seconds: u64,
+}
+
 /// What attendance says about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
@@ -147,6 +159,21 @@ impl Attendance {
             Finding::CandidateNoShow if self.may_have_come(Party::Interviewee, start, end) => Finding::Unclear,
             finding => finding,
         }
+    }
+
+    /// How long the parties were there, if anybody was seen and no end of a stay is still to be told.
+    pub fn time_in_call(&self) -> Option<TimeInCall> {
+        let exactly = |party| {
+            let least = self.presence(party, Reading::Least);
+            (least == self.presence(party, Reading::Most)).then_some(least)
+        };
+        let (candidate, interviewer) = (exactly(Party::Interviewee)?, exactly(Party::Interviewer)?);
+        let seconds = |stays: &[Interval]| total(stays).as_secs().unsigned_abs();
+        (!self.visits.is_empty()).then(|| TimeInCall {
+            together_seconds: seconds(&intersect(&candidate, &interviewer)),
+            interviewee_seconds: seconds(&candidate),
+            interviewer_seconds: seconds(&interviewer),
+        })
     }
 
     /// Whether anything is known of `party` that may lie in the booked time, even where it is not known for how long.

@@ -3,7 +3,7 @@
 use domain::booking::{Booking, CancelCode, CancelledBy, Party, State};
 use domain::ids::{BookingId, UserId};
 use domain::ledger::Wallet;
-use domain::settlement::Settlement;
+use domain::settlement::{Settlement, TimeInCall};
 use domain::user::{Category, NotListed, Role, User, Verification};
 use domain::word::Word;
 use jiff::Timestamp;
@@ -148,6 +148,47 @@ pub struct ConsentView {
     pub recording: bool,
 }
 
+/// How long the parties were in the call, as Stream told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "Attendance")]
+pub struct AttendanceView {
+    /// Both at the same time.
+    pub together_seconds: u64,
+    /// You; for the parties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mine_seconds: Option<u64>,
+    /// The other party; for the parties.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub theirs_seconds: Option<u64>,
+    /// The candidate; for admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interviewee_seconds: Option<u64>,
+    /// The interviewer; for admins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interviewer_seconds: Option<u64>,
+}
+
+impl AttendanceView {
+    fn of(time: TimeInCall, viewer: Option<Party>) -> Self {
+        let TimeInCall { together_seconds, interviewee_seconds, interviewer_seconds } = time;
+        let (interviewee, interviewer) = (Some(interviewee_seconds), Some(interviewer_seconds));
+        let (mine_seconds, theirs_seconds) = match viewer {
+            Some(Party::Interviewee) => (interviewee, interviewer),
+            Some(Party::Interviewer) => (interviewer, interviewee),
+            None => (None, None),
+        };
+        let of_admin = |seconds: Option<u64>| seconds.filter(|_| viewer.is_none());
+        Self {
+            together_seconds,
+            mine_seconds,
+            theirs_seconds,
+            interviewee_seconds: of_admin(interviewee),
+            interviewer_seconds: of_admin(interviewer),
+        }
+    }
+}
+
 /// A booking, as its parties and admins see it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -186,6 +227,10 @@ pub struct BookingView {
     /// While it is scheduled: when attendance is looked at next, to settle it. It takes longer where attendance cannot tell.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settles_at: Option<Timestamp>,
+    /// How long the parties were there, as it was known when it was settled or last looked after an hour later; not there
+    /// while that is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attendance: Option<AttendanceView>,
     /// Who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<CancelledBy>,
@@ -252,6 +297,7 @@ impl BookingView {
             reschedules_left: booking.reschedules_left(now),
             reviewed: booking.reviewed,
             settles_at: booking.due_at.filter(|_| booking.is_scheduled()),
+            attendance: booking.time_in_call.map(|time| AttendanceView::of(time, viewer)),
             cancelled_by: None,
             cancel_reason: None,
             cancel_code: None,

@@ -47,6 +47,7 @@ async fn a_held_session_is_paid_an_hour_after_its_end_and_once() {
     assert_eq!(reason(&stage).await, None);
     assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 0 }));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+    assert_eq!(stage.booking().await.time_in_call.map(|time| time.together_seconds), Some(50 * 60));
     for minute in [121, 180, 2000] {
         assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 0 }));
     }

@@ -149,3 +149,22 @@ async fn a_cancelled_session_to_come_is_a_past_one() {
         assert_eq!(ids(listed(&world, who, "past").await), [json!(id)]);
     }
 }
+
+#[tokio::test]
+async fn after_the_session_each_sees_how_long_who_was_there() {
+    let world = world().await;
+    world.add_person("user_admin", Role::Admin).await;
+    let id = booked(&world).await;
+    was_there(&world, id, Party::Interviewee, 2, 50).await;
+    was_there(&world, id, Party::Interviewer, 0, 45).await;
+    after_end(&world);
+    assert_eq!(seen(&world, "cara", id).await["attendance"], Value::Null, "it is not settled yet");
+    let done = world.call("ivy", "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await.expect(200);
+    let of_ivy = json!({ "togetherSeconds": 43 * 60, "mineSeconds": 45 * 60, "theirsSeconds": 48 * 60 });
+    assert_eq!(done["attendance"], of_ivy);
+    assert_eq!(seen(&world, "ivy", id).await["attendance"], of_ivy);
+    let of_cara = json!({ "togetherSeconds": 43 * 60, "mineSeconds": 48 * 60, "theirsSeconds": 45 * 60 });
+    assert_eq!(listed(&world, "cara", "past").await[0]["attendance"], of_cara);
+    let of_admin = json!({ "togetherSeconds": 43 * 60, "intervieweeSeconds": 48 * 60, "interviewerSeconds": 45 * 60 });
+    assert_eq!(seen(&world, "user_admin", id).await["attendance"], of_admin);
+}

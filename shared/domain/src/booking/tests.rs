@@ -318,3 +318,29 @@ fn a_time_before_the_booking_or_beyond_all_bookings_is_no_fact() {
         assert!(!booking.is_possible(impossible.parse().unwrap()), "{impossible}");
     }
 }
+
+#[test]
+fn time_in_the_call_is_kept_once_it_is_over_and_certain() {
+    let time = |booking: Booking| booking.time_in_call.map(|time| time.together_seconds);
+    assert_eq!(time(booking().attended(&seen(&BOTH), at(59))), None);
+    let kept = booking().attended(&seen(&BOTH), at(60));
+    assert_eq!(time(kept.clone()), Some(55 * 60));
+    let mut more = seen(&BOTH);
+    more.visits.push(Visit::new("s", Party::Interviewer, Some(at(61)), None));
+    assert_eq!(time(kept.clone().attended(&more, at(62))), Some(55 * 60), "what is open replaces nothing");
+    more.visits.pop();
+    more.visits.extend(seen(&[(Party::Interviewee, 61, 64), (Party::Interviewer, 61, 65)]).visits);
+    assert_eq!(time(kept.attended(&more, at(120))), Some(58 * 60));
+}
+
+#[test]
+fn it_says_how_often_it_may_still_be_moved() {
+    for moved in 0..=3 {
+        let booking = Booking { reschedules: moved, ..booking() };
+        for minute in [-600, -121, -120, -119, 0, 61] {
+            let left = booking.reschedules_left(at(minute));
+            assert_eq!(left > 0, booking.check_reschedulable(at(minute)).is_ok(), "{moved} times, minute {minute}");
+            assert!(left == 0 || left == RESCHEDULES_AT_MOST - moved);
+        }
+    }
+}

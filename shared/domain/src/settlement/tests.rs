@@ -379,3 +379,28 @@ proptest! {
         prop_assert_eq!(finding(visits), finding(shuffled));
     }
 }
+
+#[test]
+fn time_in_the_call_is_told_where_nothing_of_it_is_open() {
+    use Party::{Interviewee as C, Interviewer as I};
+    let time = |visits| Attendance { visits, sessions: Vec::new() }.time_in_call();
+    let minutes = |together: u64, candidate: u64, interviewer: u64| {
+        Some(TimeInCall {
+            together_seconds: together * 60,
+            interviewee_seconds: candidate * 60,
+            interviewer_seconds: interviewer * 60,
+        })
+    };
+    let open = || Visit::new("s1", I, Some(at(30)), None);
+    let unbegun = || Visit::new("s1", C, None, Some(at(30)));
+    for (visits, expected, why) in [
+        (vec![visit(C, 0, 60), visit(I, -5, 50)], minutes(50, 60, 55), "time outside the booked one counts too"),
+        (vec![visit(C, 0, 20), visit(C, 10, 30), visit(I, 25, 40)], minutes(5, 30, 15), "twice at once counts once"),
+        (vec![visit(I, 0, 15)], minutes(0, 0, 15), "one who waited in vain"),
+        (vec![visit(C, 0, 60), visit(I, 0, 20), open()], None, "somebody may be there still"),
+        (vec![visit(I, 0, 20), unbegun()], None, "it is not known since when"),
+        (vec![], None, "nobody was seen"),
+    ] {
+        assert_eq!(time(visits), expected, "{why}");
+    }
+}
