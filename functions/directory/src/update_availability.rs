@@ -27,6 +27,7 @@ pub fn route() -> Route {
 }
 
 /// What is to change of a weekly rule.
+#[expect(clippy::option_option, reason = "an end that is not mentioned stays, and null takes it away")]
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateAvailability {
@@ -40,6 +41,7 @@ pub struct UpdateAvailability {
 }
 
 /// A member that is there, be it null.
+#[expect(clippy::option_option, reason = "see the member it reads")]
 fn given<'de, D: Deserializer<'de>>(member: D) -> Result<Option<Option<String>>, D::Error> {
     Option::deserialize(member).map(Some)
 }
