@@ -500,6 +500,8 @@ fn schedules() -> Vec<Case> {
             Allowance::Differs("dueAt", "until when it is put off"),
             Allowance::Differs("DUE#", "the row that says so"),
         ]),
+        case("check_secrets", "the keys of the test have no age", |_| Box::pin(async { Act::CheckSecrets }))
+            .allowing(&[Allowance::ShowsNothing("it only tells how old they are")]),
         case("reconcile_ledger", "all is well", |scene| {
             Box::pin(async {
                 scene.book(3).await;
