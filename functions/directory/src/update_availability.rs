@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::availability::{AvailabilityRule, ChangedAvailability};
+use domain::availability::{AvailabilityRule, ChangedAvailability, NewEnd};
 use domain::ids::AvailabilityId;
 use domain::rate::RateRule;
 use http::StatusCode;
@@ -10,7 +10,7 @@ use kit::callers::Interviewer;
 use kit::extract::RequestBody;
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use store::{Tx, availability, keys};
 
 /// The route.
@@ -27,7 +27,6 @@ pub fn route() -> Route {
 }
 
 /// What is to change of a weekly rule.
-#[expect(clippy::option_option, reason = "an end that is not mentioned stays, and null takes it away")]
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateAvailability {
@@ -35,15 +34,9 @@ pub struct UpdateAvailability {
     #[schemars(length(max = 366))]
     exceptions: Option<Vec<String>>,
     /// The last local date; null where there is to be no end.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default)]
     #[schemars(with = "Option<String>", extend("format" = "date"))]
-    until: Option<Option<String>>,
-}
-
-/// A member that is there, be it null.
-#[expect(clippy::option_option, reason = "see the member it reads")]
-fn given<'de, D: Deserializer<'de>>(member: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(member).map(Some)
+    until: NewEnd,
 }
 
 impl RequestBody for UpdateAvailability {}
@@ -66,7 +59,7 @@ async fn attempt(
     let mut mine = availability::rules(&begun.items, me)?;
     let before = mine.rule(id)?.clone();
     let UpdateAvailability { exceptions, until } = &write.body;
-    let wanted = ChangedAvailability { exceptions: exceptions.as_deref(), until: until.as_ref().map(Option::as_deref) };
+    let wanted = ChangedAvailability { exceptions: exceptions.as_deref(), until };
     let after = wanted.of(&before, begun.now)?;
     if after == before {
         return begun.unchanged(app, &after).await;

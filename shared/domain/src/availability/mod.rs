@@ -21,7 +21,7 @@ pub use notation::{
     LOCAL_TIME, LocalTime, NotationError, TIME_ZONE, Weekday, ZoneName, parse_date, parse_instant, zone_data_version,
 };
 pub use range::SlotRange;
-pub use request::{ChangedAvailability, NewAvailability};
+pub use request::{ChangedAvailability, NewAvailability, NewEnd};
 pub use tiling::{Slot, SlotTime, bookable_until, find_slot, slots};
 
 /// The lengths a session can have, in minutes.

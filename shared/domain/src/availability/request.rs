@@ -93,13 +93,32 @@ impl NewAvailability {
     }
 }
 
+/// What becomes of the end of a rule, as text.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "Option<String>")]
+pub enum NewEnd {
+    /// It stays as it is.
+    #[default]
+    AsBefore,
+    /// There is none.
+    Never,
+    /// This is the last local date.
+    After(String),
+}
+
+impl From<Option<String>> for NewEnd {
+    fn from(until: Option<String>) -> Self {
+        until.map_or(Self::Never, Self::After)
+    }
+}
+
 /// What is changed of a weekly rule later, as text; what is none stays as it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedAvailability<'a> {
     /// All local dates on which it does not apply.
     pub exceptions: Option<&'a [String]>,
-    /// The last local date on which it applies, or no end.
-    pub until: Option<Option<&'a str>>,
+    /// Until when it applies.
+    pub until: &'a NewEnd,
 }
 
 impl ChangedAvailability<'_> {
@@ -110,15 +129,19 @@ impl ChangedAvailability<'_> {
         match &mut changed.kind {
             RuleKind::OneTime { .. } => {
                 refused.unless(self.exceptions.is_none(), "exceptions", "is for weekly availability");
-                refused.unless(self.until.is_none(), "until", "is for weekly availability");
+                refused.unless(*self.until == NewEnd::AsBefore, "until", "is for weekly availability");
             }
             RuleKind::Weekly(window) => {
                 if let Some(dates) = self.exceptions {
                     window.exceptions = refused.exceptions(dates).unwrap_or_default();
                 }
-                if let Some(until) = self.until {
-                    window.until = until.and_then(|until| refused.dates("until", until));
-                    refused.end(Some(window.from), window.until, Some(&window.timezone), now);
+                match self.until {
+                    NewEnd::AsBefore => {}
+                    NewEnd::Never => window.until = None,
+                    NewEnd::After(until) => {
+                        window.until = refused.dates("until", until);
+                        refused.end(Some(window.from), window.until, Some(&window.timezone), now);
+                    }
                 }
             }
         }
@@ -371,7 +394,8 @@ mod tests {
                     declared["exceptions"] = json!(dates);
                 }
                 let dates = dates.map(texts);
-                let change = ChangedAvailability { exceptions: dates.as_deref(), until };
+                let until = until.map_or(NewEnd::AsBefore, |until| until.map(str::to_owned).into());
+                let change = ChangedAvailability { exceptions: dates.as_deref(), until: &until };
                 let sorted = |result: Result<AvailabilityRule, ValidationError>| {
                     result.map_err(|refused| {
                         let mut named: Vec<String> =
