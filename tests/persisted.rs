@@ -26,15 +26,15 @@ weekday          MO TU WE TH FR SA SU
 party            INTERVIEWEE INTERVIEWER
 booking          SCHEDULED COMPLETED CANCELLED
 cancelled by     INTERVIEWEE INTERVIEWER SYSTEM
-cancelled for    DID_NOT_TAKE_PLACE ACCOUNT_DELETED INTERVIEWER_NO_SHOW NOT_CONFIRMED
+cancelled for    DID_NOT_TAKE_PLACE ACCOUNT_DELETED ACCOUNT_UNAVAILABLE INTERVIEWER_NO_SHOW NOT_CONFIRMED
 outcome          CAPTURED RELEASED
-settled for      session_held feedback_complete candidate_no_show interviewer_no_show confirmed_by_interviewer not_confirmed cancelled_before_start did_not_take_place account_deleted
+settled for      session_held feedback_complete candidate_no_show interviewer_no_show confirmed_by_interviewer not_confirmed cancelled_before_start did_not_take_place account_deleted account_unavailable
 feedback state   COMPLETE INSUFFICIENT_EVIDENCE FAILED
 feedback         COMPLETE INSUFFICIENT_EVIDENCE
 recommendation   STRONG_HIRE HIRE NO_HIRE
 speaker          INTERVIEWEE INTERVIEWER
 queue            generation stream media settlement
-effect           create_call match_recording move_call end_call cancel_bookings copy_recording copy_transcript feedback
+effect           create_call match_recording move_call end_call cancel_bookings lift_lock copy_recording copy_transcript feedback
 ";
 
 /// The words that a type reads, by what it says of one that it does not.

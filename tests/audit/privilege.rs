@@ -30,6 +30,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ),
     ("SyncUserFunction", "dynamodb:DeleteItem", "an interviewer whom a later deployment names as admin is not listed"),
     ("SweepBookingsFunction", "dynamodb:UpdateItem", "attendance that only Stream knows of, after a webhook was lost"),
+    ("RunSettlementFunction", "dynamodb:UpdateItem", "the lock of an interviewer has run out"),
     ("RunMediaFunction", "s3:AbortMultipartUpload", "a large recording breaks off while it is copied"),
     ("RunMediaFunction", "s3:ListMultipartUploadParts", "a large recording is gone on with"),
     ("RunMediaFunction", "dynamodb:DeleteItem", "the upload of a large recording has ended"),

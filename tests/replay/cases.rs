@@ -258,6 +258,13 @@ fn webhooks() -> Vec<Case> {
                 Act::Clerk(json!({ "type": "user.deleted", "object": "event", "data": data }))
             })
         }),
+        case("clerk_webhook", "an interviewer with a booking is banned", |scene| {
+            Box::pin(async {
+                scene.book(3).await;
+                scene.follow().await;
+                Act::Clerk(barred(json!({ "banned": true })))
+            })
+        }),
         case("stream_webhook", "somebody joined", |scene| {
             Box::pin(async {
                 let booking = scene.book(1).await;
@@ -367,17 +374,43 @@ fn stream() -> Vec<Case> {
 }
 
 fn settlement() -> Vec<Case> {
-    vec![case("run_settlement", "the bookings of a deleted account are cancelled", |scene| {
-        Box::pin(async {
-            scene.book(3).await;
-            scene.book(5).await;
-            scene.follow().await;
-            let data = json!({ "id": "ivy", "object": "user", "deleted": true });
-            let body = json!({ "type": "user.deleted", "object": "event", "data": data });
-            scene.stage.hear_clerk(&body.to_string()).await.expect(200);
-            Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap() })
-        })
-    })]
+    vec![
+        case("run_settlement", "the bookings of a deleted account are cancelled", |scene| {
+            Box::pin(async {
+                scene.book(3).await;
+                scene.book(5).await;
+                scene.follow().await;
+                let data = json!({ "id": "ivy", "object": "user", "deleted": true });
+                let body = json!({ "type": "user.deleted", "object": "event", "data": data });
+                scene.stage.hear_clerk(&body.to_string()).await.expect(200);
+                Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap(), cause: "deleted".to_owned() })
+            })
+        }),
+        case("run_settlement", "the bookings of somebody who is banned are cancelled", |scene| {
+            Box::pin(async {
+                scene.book(3).await;
+                scene.follow().await;
+                scene.stage.hear_clerk(&barred(json!({ "banned": true })).to_string()).await.expect(200);
+                Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap(), cause: "banned".to_owned() })
+            })
+        }),
+        case("run_settlement", "a lock has run out", |scene| {
+            Box::pin(async {
+                let locked = barred(json!({ "locked": true, "lockout_expires_in_seconds": 3600 }));
+                scene.stage.hear_clerk(&locked.to_string()).await.expect(200);
+                scene.stage.advance(2 * HOUR);
+                Act::Work(Effect::LiftLock { user_id: "ivy".parse().unwrap(), cause: "locked".to_owned() })
+            })
+        }),
+    ]
+}
+
+/// Clerk tells that the interviewer is shut out.
+fn barred(how: Value) -> Value {
+    let mut data = json!({ "object": "user", "id": "ivy", "first_name": "Ivy", "last_name": null, "image_url": "",
+        "primary_email_address_id": null, "email_addresses": [], "updated_at": 1_795_176_000_000_i64 });
+    data.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+    json!({ "type": "user.updated", "object": "event", "timestamp": 1_795_176_000_000_i64, "data": data })
 }
 
 fn media() -> Vec<Case> {

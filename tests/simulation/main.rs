@@ -148,6 +148,7 @@ const MUST_HAPPEN: &[&str] = &[
     "AnswerLost",
     "Throttled",
     "Conflict",
+    "StaleIndex",
     "Unheard",
     "Provider",
     "done without an answer",
@@ -213,6 +214,11 @@ fn seed_1000040_a_transcript_is_kept_where_the_last_consent_comes_while_it_is_ju
 #[test]
 fn seed_10159_who_is_gone_is_not_answered_as_before_whatever_is_lost() {
     in_a_new_world(async |mut run| run.repeat_after_the_account_is_gone().await.unwrap());
+}
+
+#[test]
+fn a_booking_that_no_index_shows_yet_does_not_outlive_its_account() {
+    in_a_new_world(async |mut run| run.delete_behind_the_indexes().await.unwrap());
 }
 
 #[test]

@@ -58,6 +58,7 @@ impl Step {
                 Effect::MatchRecording { .. } => "match recording",
                 Effect::EndCall { .. } => "end call",
                 Effect::CancelBookings { .. } => "cancel bookings",
+                Effect::LiftLock { .. } => "lift lock",
                 Effect::CopyRecording { .. } => "copy recording",
                 Effect::CopyTranscript { .. } => "copy transcript",
                 Effect::Feedback { .. } => "write feedback",
@@ -88,6 +89,10 @@ pub enum Weather {
     Conflict {
         times: u32,
     },
+    /// The indexes show what they showed a while ago.
+    StaleIndex {
+        times: u32,
+    },
     /// Everybody is fine, but the caller never gets the answer.
     Unheard,
     Provider {
@@ -96,6 +101,13 @@ pub enum Weather {
 }
 
 pub fn weather(random: &mut Random, step: &Step) -> Weather {
+    let asks_indexes = match step {
+        Step::Work(queued) => matches!(queued.message.effect, Effect::CancelBookings { .. }),
+        step => matches!(step, Step::Relay),
+    };
+    if asks_indexes && random.percent(30) {
+        return Weather::StaleIndex { times: 2 };
+    }
     if !random.percent(25) {
         return Weather::Fair;
     }

@@ -147,6 +147,27 @@ impl Run {
         audit(&self.stage, &self.model).await
     }
 
+    /// An account is deleted a moment after it was booked with, and the indexes do not show the booking yet.
+    pub async fn delete_behind_the_indexes(&mut self) -> Check {
+        self.stage.faults.remember_indexes();
+        let (_, booking) = self.one_booking(4 * HOUR).await?;
+        let person = self.model.bookings[&booking].interviewer.clone();
+        let body = json!({ "type": "user.deleted", "object": "event", "n": 1,
+            "data": { "id": person, "object": "user", "deleted": true } });
+        self.step(&Step::Delete { person, body: body.to_string() }, Weather::Fair).await?;
+        self.stage.advance(1);
+        self.step(&Step::Relay, Weather::Fair).await?;
+        let is_asked = |queued: &&Queued| matches!(queued.message.effect, Effect::CancelBookings { .. });
+        let asked = self.pool.queue.iter().find(is_asked).cloned().ok_or("nobody cancels")?;
+        self.step(&Step::Work(asked.clone()), Weather::StaleIndex { times: 2 }).await?;
+        assert!(self.model.bookings[&booking].is_scheduled(), "nobody knows of it");
+        let again = self.pool.queue.iter().find(is_asked).cloned().ok_or("the message does not come back")?;
+        assert_eq!(again.receives, asked.receives + 1);
+        self.step(&Step::Work(again), Weather::Fair).await?;
+        assert!(self.model.bookings[&booking].is_cancelled());
+        audit(&self.stage, &self.model).await
+    }
+
     /// A candidate books a session that begins after so many seconds, or a little later.
     async fn one_booking(&mut self, after: i64) -> Result<(String, String), String> {
         self.open().await?;

@@ -121,6 +121,9 @@ impl Run {
 
     async fn operation(&mut self, number: usize) -> Check {
         self.pass_time();
+        if number == 1 || self.random.percent(1) {
+            self.stage.faults.remember_indexes();
+        }
         let now = self.stage.now();
         let step = self.pool.draw(&mut self.random, &self.model, now);
         if self.random.percent(15) {
@@ -225,7 +228,7 @@ impl Run {
                         after.take_file(&booking_id.to_string(), &file.filename, Some(is_rich));
                     }
                     Effect::Feedback { booking_id, .. } => after.write_feedback(&booking_id.to_string()),
-                    Effect::CancelBookings { user_id } => after.cancel_bookings_of(user_id.as_str(), now),
+                    Effect::CancelBookings { user_id, .. } => after.cancel_bookings_of(user_id.as_str(), now),
                     _ => {}
                 }
                 None
@@ -253,6 +256,7 @@ impl Run {
             Weather::AnswerLost => strike(Fate::AnswerLost, 1),
             Weather::Throttled { times } => strike(Fate::Throttled, times),
             Weather::Conflict { times } => strike(Fate::Conflict, times),
+            Weather::StaleIndex { times } => self.stage.faults.let_indexes_lag(times),
             Weather::Provider { times } => {
                 self.stage.stream.fail(simulators::Fault { status: 503, times, ..simulators::Fault::default() });
                 let responses = vec![Reply::Unavailable; times as usize];

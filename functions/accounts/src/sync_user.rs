@@ -125,9 +125,16 @@ mod tests {
     async fn clerks_own_word_stays() {
         let world = world().await;
         let user = domain::user::User::new("user_a".parse().unwrap(), world.app.now());
-        let told = domain::user::Identity { name: Some("Clerk".to_owned()), ..<_>::default() };
+        let word = domain::clerk_word::ClerkWord {
+            identity: domain::user::Identity { name: Some("Clerk".to_owned()), ..<_>::default() },
+            banned: false,
+            locked: false,
+            locked_until: None,
+            updated_at: world.app.now(),
+            place: String::new(),
+        };
         let mut tx = store::Tx::new();
-        store::user::write(&mut tx, None, &user.take_clerk_word(told, world.app.now()).unwrap()).unwrap();
+        store::user::write(&mut tx, None, &user.take_clerk_word(&word).unwrap()).unwrap();
         tx.commit(&world.app.table).await.unwrap();
         let user = world.call("user_a", "POST", PATH, json!({ "name": "Browser" })).await.expect(200);
         assert_eq!(user["name"], "Clerk");

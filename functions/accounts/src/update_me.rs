@@ -67,7 +67,7 @@ impl UpdateMe {
         let mut keep =
             |checked: Result<(), ValidationError>| refused.extend(checked.err().into_iter().flat_map(|e| e.0));
         if let Some(name) = &self.name {
-            after.name = Some(name.trim().to_owned());
+            after.call(name.trim());
             keep(Identity { name: after.name.clone(), ..Identity::default() }.check());
         }
         if let Some(timezone) = &self.timezone {

@@ -33,6 +33,13 @@ pub struct AccountView {
     /// When the account was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
+    /// Whether Clerk lets them in no more: then they are not listed, and their coming bookings are cancelled.
+    banned: bool,
+    /// Whether Clerk does not let them in for a while, mostly after too many wrong passwords; the same follows.
+    locked: bool,
+    /// When a lock ends by itself, where it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked_until: Option<Timestamp>,
     /// The balances of each asset.
     assets: AccountAssets,
 }
@@ -56,7 +63,15 @@ async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) 
         credit: BalancesView::of(&wallet::wallet(&items, &id, credit)?, user.role),
         copilot_minute: BalancesView::of(&wallet::wallet(&items, &id, minutes)?, user.role),
     };
-    answer(StatusCode::OK, &AccountView { user: UserView::of(&user), deleted_at: user.deleted_at, assets })
+    let view = AccountView {
+        user: UserView::of(&user),
+        deleted_at: user.deleted_at,
+        banned: user.banned,
+        locked: user.locked,
+        locked_until: user.locked_until,
+        assets,
+    };
+    answer(StatusCode::OK, &view)
 }
 
 #[cfg(test)]
@@ -72,7 +87,7 @@ mod tests {
         assert_eq!(
             person,
             json!({ "userId": "cara", "role": "INTERVIEWEE", "name": "cara", "email": null, "imageUrl": null,
-                "timezone": "UTC", "createdAt": "2026-11-20T12:00:00Z", "assets": {
+                "timezone": "UTC", "createdAt": "2026-11-20T12:00:00Z", "banned": false, "locked": false, "assets": {
                     "CREDIT": { "available": 30, "held": 0, "owed": 0 },
                     "COPILOT_MINUTE": { "available": 0, "held": 0, "owed": 0 } } })
         );
@@ -91,6 +106,20 @@ mod tests {
         let person = world.call("user_admin", "GET", "/api/admin/users/cara", Value::Null).await.expect(200);
         assert_eq!((&person["name"], &person["deletedAt"]), (&Value::Null, &json!("2026-11-20T12:00:00Z")));
         assert_eq!(person["assets"]["CREDIT"]["available"], 30);
+    }
+
+    #[tokio::test]
+    async fn who_is_shut_out_is_shown_as_such() {
+        let world = world().await;
+        let until = world.app.now();
+        testing::change(&world, "ivy", |user| {
+            (user.banned, user.locked, user.locked_until) = (true, true, Some(until));
+        })
+        .await;
+        let person = world.call("user_admin", "GET", "/api/admin/users/ivy", Value::Null).await.expect(200);
+        assert_eq!((&person["banned"], &person["locked"]), (&json!(true), &json!(true)));
+        assert_eq!(person["lockedUntil"], "2026-11-20T12:00:00Z");
+        assert_eq!(person["interviewer"]["listed"], false);
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! What follows commits: the relay from the table's stream to the queues, the schedule behind it, and one worker per queue.
 //! Everything here may run twice, late and in any order; each run reads the present state and acts on that.
 
+mod absence;
 mod ask_stream;
 mod at_stream;
 mod bucket;

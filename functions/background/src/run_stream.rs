@@ -2,11 +2,11 @@
 
 use domain::booking::Booking;
 use domain::ids::BookingId;
-use domain::user::User;
+use kit::calls::BookedCall;
 use kit::error::{Error, Fault};
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure};
-use providers::stream::{CallRequest, CallState, CaptureMode, StreamClient, StreamError, StreamUser};
+use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
 use store::booking::{self, Call, write_call};
 use store::outbox::Effect;
 use store::{Tx, keys};
@@ -16,8 +16,6 @@ use crate::at_stream::{Trouble, with_stream};
 #[cfg(test)]
 mod tests;
 
-/// A call may last this much longer than the booking: its door opens ten minutes before and closes thirty after.
-const DOOR_MINUTES: i64 = 40;
 /// How often the consents may change while a call is being matched to them, before the message is put off.
 const CHANGES_AT_MOST: u32 = 4;
 
@@ -56,28 +54,9 @@ fn create_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -
     })
 }
 
-/// Creates the call with both parties, or finds it.
+/// Creates the call with both parties, or finds it, and notes that it is there.
 async fn open_call(app: &App, client: &StreamClient, booking: &Booking) -> Result<CallState, Trouble> {
-    let people = [&booking.interviewee_id, &booking.interviewer_id];
-    let wanted = people.map(keys::profile);
-    let items = app.table.batch_get(&wanted).await?;
-    let mut users = Vec::with_capacity(people.len());
-    for (id, (key, role)) in people.into_iter().zip(wanted.iter().zip(["Candidate", "Interviewer"])) {
-        let user: Option<User> = items.get(key)?;
-        let image = user.as_ref().and_then(|user| user.image_url.clone());
-        let name = user.and_then(|user| user.name).unwrap_or_else(|| role.to_owned());
-        users.push(StreamUser { id: id.clone(), name, image });
-    }
-    client.upsert_users(&users).await?;
-    let minutes = booking.end_time.duration_since(booking.start_time).as_mins() + DOOR_MINUTES;
-    let request = CallRequest {
-        call_id: booking.booking_id,
-        starts_at: booking.start_time,
-        max_duration_seconds: u32::try_from(minutes * 60).unwrap_or(u32::MAX),
-        interviewee: booking.interviewee_id.clone(),
-        interviewer: booking.interviewer_id.clone(),
-    };
-    let state = client.get_or_create_call(&request).await?;
+    let state = BookedCall::of(app, booking).await?.open(client).await?;
     app.retry(|| note_created(app, booking.booking_id)).await?;
     Ok(state)
 }

@@ -17,8 +17,9 @@ async fn the_rows_of_a_worker_name_the_first_request_and_a_message_without_one_i
     for (told, origin) in [(Some("the-click"), "the-click"), (None, "m-1")] {
         let stage = Stage::new().await;
         stage.book(booking_id(), stage.app.now() + jiff::SignedDuration::from_hours(30), true).await;
+        testing::delete(&stage.world, "ivy").await;
         let user: domain::ids::UserId = "ivy".parse().unwrap();
-        let effect = Effect::CancelBookings { user_id: user };
+        let effect = Effect::CancelBookings { user_id: user, cause: "deleted".to_owned() };
         let message = Message { outbox_id: effect.outbox_id(), origin: told.map(str::to_owned), effect };
         let answer =
             kit::worker::run(&stage.app, crate::run_settlement::run_settlement, Patience::Settlement, event(&message))

@@ -88,6 +88,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     read.push(keys::profile(&wanted.interviewer_id));
     let begun = write.begin(app, RateRule::Bookings, &read).await?;
     let (now, items) = (begun.now, &begun.items);
+    begun.caller.0.check_let_in(now)?;
 
     let offer = Offer::find(items, &wanted.interviewer_id, start_time, now)?;
     if wanted.end_time.is_some_and(|end| end.0 != offer.end_time) {

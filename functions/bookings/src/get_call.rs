@@ -3,15 +3,16 @@
 use axum::extract::State;
 use domain::booking::{Booking, BookingError, Party};
 use domain::ids::{BookingId, UserId};
-use domain::user::{User, UserError};
+use domain::user::UserError;
 use jiff::{SignedDuration, Timestamp};
 use kit::callers::{Asking, Onboarded};
+use kit::calls::BookedCall;
 use kit::clients::Stream;
 use kit::error::Error;
 use kit::secrets::Provider;
 use kit::views::BookingView;
 use kit::{App, Json, Path, Route, Who};
-use providers::stream::{CALL_TYPE, CallRequest, CallRole, StreamError, StreamUser, token};
+use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::booking::Call;
@@ -112,35 +113,18 @@ async fn get_call(
     }))
 }
 
-/// Creates the call where the worker has not yet done it. Repeating it changes nothing at Stream.
+/// Creates the call where the worker has not yet done it.
 async fn create(app: &App, stream: Stream, booking: &Booking) -> Result<Stream, Error> {
-    let parties = [&booking.interviewee_id, &booking.interviewer_id];
-    let items = app.table.batch_get(&parties.map(keys::profile)).await?;
-    let mut users = Vec::with_capacity(2);
-    for id in parties {
-        let user: Option<User> = items.get(&keys::profile(id))?;
-        let (name, image) = user.map_or((None, None), |u| (u.name, u.image_url));
-        users.push(StreamUser { id: id.clone(), name: name.unwrap_or_default(), image });
-    }
-    let seconds = booking.end_time.duration_since(booking.start_time).as_secs() + 40 * 60;
-    let request = CallRequest {
-        call_id: booking.booking_id,
-        starts_at: booking.start_time,
-        max_duration_seconds: u32::try_from(seconds).unwrap_or(u32::MAX),
-        interviewee: booking.interviewee_id.clone(),
-        interviewer: booking.interviewer_id.clone(),
-    };
-    let stream = match stream.client.upsert_users(&users).await {
+    let call = BookedCall::of(app, booking).await?;
+    match call.open(&stream.client).await {
         Err(StreamError::Unauthorized) => {
             let reread = app.stream_reread().await?.ok_or(StreamError::Unauthorized)?.while_somebody_waits();
-            reread.client.upsert_users(&users).await?;
-            reread
+            call.open(&reread.client).await?;
+            Ok(reread)
         }
         outcome => {
             outcome?;
-            stream
+            Ok(stream)
         }
-    };
-    stream.client.get_or_create_call(&request).await?;
-    Ok(stream)
+    }
 }

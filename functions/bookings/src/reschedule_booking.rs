@@ -61,6 +61,7 @@ async fn reschedule_booking(
 
 async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: BookingId) -> Result<Response, Error> {
     let begun = write.begin(app, RateRule::Writes, &[keys::booking(id)]).await?;
+    begun.caller.user.check_let_in(begun.now)?;
     let (before, party) = own(&begun.items, id, write.user_id())?;
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());

@@ -17,7 +17,8 @@ pub fn route() -> Route {
     Route::post("create_availability", "/api/availability", Who::Interviewer, create_availability)
         .about(
             "Declares when you can be booked: once, or every week in local time, which follows changes of the clock. It \
-             is cut into slots of `sessionMinutes` from its start. At most 60 rules, and none overlaps another.",
+             is cut into slots of `sessionMinutes` from its start. At most 60 rules, and none overlaps another; all of them \
+             together have room for some 900 exceptions.",
         )
         .body::<NewAvailability>()
         .answers::<AvailabilityRule>(201)
@@ -203,6 +204,26 @@ mod tests {
             world.offer(&max, rule).await;
         }
         world.call("max", "POST", PATH, one_time(28)).await.refused(409, "availability_limit");
+    }
+
+    #[tokio::test]
+    async fn rules_that_are_too_long_together_are_refused_with_what_to_do() {
+        let world = without_rules().await;
+        let long = |year: i16| {
+            let day = |n| (jiff::civil::Date::constant(year, 1, 1) + jiff::Span::new().days(n)).to_string();
+            let dates: Vec<String> = (0..365).map(day).collect();
+            json!({ "kind": "WEEKLY", "weekdays": ["MO"], "startLocal": "10:00", "endLocal": "11:00", "timezone": "UTC",
+                "from": day(0), "until": day(364), "exceptions": dates, "sessionMinutes": 60 })
+        };
+        let max = "max".parse().unwrap();
+        for year in 2027..2033 {
+            world.offer(&max, long(year)).await;
+        }
+        let answer = world.call("max", "POST", PATH, long(2034)).await;
+        assert_eq!(refused_fields(&answer), ["exceptions"]);
+        assert!(answer.body["errors"][0]["message"].as_str().unwrap().contains("leave out dates"), "{}", answer.body);
+        assert_eq!(rules(&world).await, 6);
+        world.call("max", "POST", PATH, one_time(1)).await.expect(201);
     }
 
     #[tokio::test]

@@ -1,9 +1,11 @@
 //! `POST /api/webhooks/clerk`: people whose accounts were created, changed or deleted.
 //!
-//! Clerk's word wins over what a browser said, the newest over older ones, and a deletion over everything.
+//! Clerk's word wins over what a browser said, the newest over older ones, and a deletion over everything. Who is banned or locked
+//! there is not available here, until Clerk lets them in again.
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::clerk_word::ClerkWord;
 use domain::ids::UserId;
 use domain::user::{Identity, User};
 use kit::error::Error;
@@ -13,6 +15,7 @@ use kit::write::sha256_hex;
 use kit::{App, Route, Who};
 use providers::clerk::ClerkUser;
 use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
+use serde_json::json;
 use store::outbox::Effect;
 use store::webhook::Delivery;
 use store::{Items, Tx, keys, outbox, user};
@@ -64,7 +67,7 @@ async fn record(app: &App, delivery: &Delivery, event: &ClerkEvent) -> Result<()
     else {
         return Ok(());
     };
-    let cancel = Effect::CancelBookings { user_id: user_id.clone() };
+    let cancel = Effect::CancelBookings { user_id: user_id.clone(), cause: "deleted".to_owned() };
     let wanted = [delivery.key().clone(), keys::profile(user_id), keys::outbox(&cancel.outbox_id())];
     let items = app.table.batch_get(&wanted).await?;
     if delivery.was_seen(&items)? {
@@ -80,11 +83,33 @@ async fn record(app: &App, delivery: &Delivery, event: &ClerkEvent) -> Result<()
     Ok(tx.commit(&app.table).await?)
 }
 
+/// What Clerk told, as the domain takes it.
+fn word(told: &ClerkUser) -> ClerkWord {
+    let says = json!([told.name, told.email, told.image_url, told.banned, told.locked, told.locked_until]).to_string();
+    ClerkWord {
+        identity: Identity { name: told.name.clone(), email: told.email.clone(), image_url: told.image_url.clone() },
+        banned: told.banned,
+        locked: told.locked,
+        locked_until: told.locked_until,
+        updated_at: told.updated_at,
+        place: ClerkWord::place(told.told_at_millisecond, &sha256_hex(says.as_bytes())),
+    }
+}
+
+/// Takes the word, and asks for what follows where it shuts somebody out. That has the word in its id, so it is done for each
+/// word of the kind, though the one before it may still be under way.
 fn write_word(tx: &mut Tx, app: &App, before: Option<&User>, told: &ClerkUser) -> Result<(), Error> {
-    let known = before.cloned().unwrap_or_else(|| User::new(told.user_id.clone(), app.now()));
-    let identity = Identity { name: told.name.clone(), email: told.email.clone(), image_url: told.image_url.clone() };
-    if let Some(after) = known.take_clerk_word(identity, told.updated_at) {
-        user::write(tx, before, &after)?;
+    let now = app.now();
+    let known = before.cloned().unwrap_or_else(|| User::new(told.user_id.clone(), now));
+    let word = word(told);
+    let Some(after) = known.take_clerk_word(&word) else { return Ok(()) };
+    user::write(tx, before, &after)?;
+    let (user_id, cause) = (&after.user_id, word.id());
+    if after.is_shut_out(now) {
+        outbox::write(tx, &Effect::CancelBookings { user_id: user_id.clone(), cause: cause.clone() }, now)?;
+    }
+    if after.locked_until.is_some() {
+        outbox::write(tx, &Effect::LiftLock { user_id: user_id.clone(), cause }, now)?;
     }
     Ok(())
 }

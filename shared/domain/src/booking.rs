@@ -8,6 +8,7 @@ use crate::ids::{BookingId, UserId};
 use crate::ledger::Transfer;
 use crate::problem::{Kind, Problem};
 use crate::settlement::{Attendance, Finding, Outcome, Settlement, SettlementReason, Stream, TimeInCall};
+use crate::user::Absence;
 use crate::word::Word;
 
 /// How far a provider's clock may be from ours.
@@ -72,6 +73,8 @@ pub enum CancelCode {
     DidNotTakePlace,
     /// A party's account was deleted.
     AccountDeleted,
+    /// A party is shut out, for good or for a while.
+    AccountUnavailable,
     /// The interviewer did not come.
     InterviewerNoShow,
     /// Nobody said that it took place.
@@ -460,18 +463,25 @@ impl Booking {
         (self.created_at - CLOCKS_DIFFER..=latest).contains(&at)
     }
 
-    /// Cancels because a party's account was deleted. Only what has not begun is cancelled.
-    pub fn cancel_for_deleted_account(&self, now: Timestamp) -> Applied<(Self, Transfer)> {
+    /// Cancels because nobody can meet one of the parties. Only what has not begun is cancelled. The other party is not told
+    /// what Clerk has against somebody.
+    pub fn cancel_for_absence(&self, absence: Absence, now: Timestamp) -> Applied<(Self, Transfer)> {
         if !self.is_scheduled() || now >= self.start_time {
             return Applied::Already;
         }
-        let cancellation = Cancellation {
-            by: CancelledBy::System,
-            reason: "The account of one party was deleted.".to_owned(),
-            code: Some(CancelCode::AccountDeleted.into()),
-            at: now,
+        let (reason, code, settled_as) = match absence {
+            Absence::Deleted => {
+                ("The account of one party was deleted.", CancelCode::AccountDeleted, SettlementReason::AccountDeleted)
+            }
+            Absence::ShutOut => (
+                "One party cannot take part at the moment.",
+                CancelCode::AccountUnavailable,
+                SettlementReason::AccountUnavailable,
+            ),
         };
-        Applied::Now(self.released(cancellation, SettlementReason::AccountDeleted))
+        let cancellation =
+            Cancellation { by: CancelledBy::System, reason: reason.to_owned(), code: Some(code.into()), at: now };
+        Applied::Now(self.released(cancellation, settled_as))
     }
 
     fn released(&self, cancellation: Cancellation, reason: SettlementReason) -> (Self, Transfer) {

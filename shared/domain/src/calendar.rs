@@ -242,6 +242,29 @@ impl DayCalendar {
     }
 }
 
+/// The quarter-hours of `days` that begin after `now`, are taken, and belong to none of the `known` sessions.
+pub fn unexplained(
+    days: &[DayCalendar],
+    known: &[(Timestamp, Timestamp)],
+    now: Timestamp,
+) -> Vec<(UtcDay, QuarterHours)> {
+    let explained: Vec<(UtcDay, QuarterHours)> =
+        known.iter().flat_map(|(start, end)| quarter_hours(*start, *end).unwrap_or_default()).collect();
+    let today = UtcDay::containing(now);
+    let gone = u32::try_from(now.as_second().rem_euclid(DAY_SECONDS) / QUARTER_SECONDS + 1).unwrap_or(QUARTERS_PER_DAY);
+    let left = |calendar: &DayCalendar| {
+        let mut taken = calendar.taken;
+        for (_, hours) in explained.iter().filter(|(day, _)| *day == calendar.day) {
+            taken.remove(*hours);
+        }
+        if calendar.day == today {
+            taken.remove(QuarterHours::span(0, gone));
+        }
+        (calendar.day, taken)
+    };
+    days.iter().filter(|calendar| calendar.day >= today).map(left).filter(|(_, hours)| !hours.is_free()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,6 +332,38 @@ mod tests {
                 Err(Taken) => prop_assert!(before.taken.overlaps(hours)),
             }
             prop_assert_eq!(calendar, before);
+        }
+
+        #[test]
+        fn what_is_unexplained_is_what_is_taken_later_by_sessions_that_are_not_known(
+            sessions in prop::collection::btree_map(-40i64..300, any::<bool>(), 0..12),
+            length in 1i64..=6,
+            late in 0i64..900,
+        ) {
+            let now = at("2026-11-20T12:00:00Z") + jiff::SignedDuration::from_secs(late);
+            let instant = |quarter: i64| at("2026-11-20T12:00:00Z") + jiff::SignedDuration::from_mins(15 * quarter);
+            let (mut days, mut known, mut hidden) = (Vec::<DayCalendar>::new(), Vec::new(), 0);
+            let mut free_from = i64::MIN;
+            for (quarter, is_known) in sessions.into_iter().filter(|(quarter, _)| {
+                let is_free = *quarter >= free_from;
+                free_from = if is_free { quarter + length } else { free_from };
+                is_free
+            }) {
+                let times = (instant(quarter), instant(quarter + length));
+                for (day, hours) in quarter_hours(times.0, times.1).unwrap() {
+                    if days.iter().all(|known| known.day != day) {
+                        days.push(DayCalendar::empty(day));
+                    }
+                    days.iter_mut().find(|known| known.day == day).unwrap().claim(hours).unwrap();
+                }
+                if is_known {
+                    known.push(times);
+                } else {
+                    hidden += (quarter..quarter + length).filter(|quarter| instant(*quarter) > now).count();
+                }
+            }
+            let found = unexplained(&days, &known, now);
+            prop_assert_eq!(found.iter().map(|(_, hours)| hours.count()).sum::<u32>(), u32::try_from(hidden).unwrap());
         }
 
         #[test]

@@ -3,6 +3,7 @@
 pub mod availability;
 pub mod booking;
 pub mod calendar;
+pub mod clerk_word;
 pub mod consent;
 pub mod evidence;
 pub mod feedback;

@@ -289,6 +289,8 @@ pub enum SettlementReason {
     DidNotTakePlace,
     /// The account of one party was deleted.
     AccountDeleted,
+    /// One party was shut out before it began.
+    AccountUnavailable,
 }
 
 /// The one settlement of a booking.

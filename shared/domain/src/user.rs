@@ -42,6 +42,10 @@ pub enum Verification {
 pub enum NotListed {
     /// The account was deleted.
     AccountDeleted,
+    /// Clerk does not let them in any more.
+    AccountBanned,
+    /// Clerk does not let them in for a while, mostly after too many wrong passwords.
+    AccountLocked,
     /// They have another role now, or none.
     NotAnInterviewer,
     /// No admin has verified them, or not any more.
@@ -173,9 +177,24 @@ pub struct User {
     /// For interviewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interviewer: Option<InterviewerProfile>,
+    /// What they called themselves here; it stands where Clerk knows no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_name: Option<String>,
+    /// Whether Clerk lets them in no more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub banned: bool,
+    /// Whether Clerk does not let them in for a while.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+    /// When a lock ends by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
     /// The `updated_at` of the newest Clerk webhook. What `user/sync` sends is provisional until there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clerk_updated_at: Option<Timestamp>,
+    /// Which of the words with that `updated_at` it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clerk_place: Option<String>,
     /// When they said that they are at least 18 years old, by choosing a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adult_since: Option<Timestamp>,
@@ -184,6 +203,15 @@ pub struct User {
     pub deleted_at: Option<Timestamp>,
     /// How often it was written; 0 where it is not stored yet.
     pub version: u64,
+}
+
+/// Why nobody can meet a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// Their account was deleted.
+    Deleted,
+    /// Clerk does not let them in, for good or for a while.
+    ShutOut,
 }
 
 /// Why a person may not do something.
@@ -201,6 +229,9 @@ pub enum UserError {
     /// They have another role already.
     #[error("a role was chosen before; it cannot be changed")]
     AlreadyOnboarded,
+    /// Clerk does not let them in any more, or for a while; a token from before lives a minute longer.
+    #[error("this account is banned or locked at the moment, so it cannot make or move bookings")]
+    ShutOut,
     /// An admin acts as them; such a session may only read.
     #[error("a session that impersonates a user may only read")]
     Impersonated,
@@ -215,14 +246,16 @@ pub enum UserError {
 impl Problem for UserError {
     fn kind(&self) -> Kind {
         match self {
-            Self::OnboardingRequired | Self::Forbidden | Self::Deleted | Self::Impersonated => Kind::Forbidden,
+            Self::OnboardingRequired | Self::Forbidden | Self::Deleted | Self::ShutOut | Self::Impersonated => {
+                Kind::Forbidden
+            }
             Self::AlreadyOnboarded | Self::AlreadyVerified | Self::NotSubmitted => Kind::Conflict,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::OnboardingRequired => "onboarding_required",
-            Self::Forbidden | Self::Impersonated => "forbidden",
+            Self::Forbidden | Self::ShutOut | Self::Impersonated => "forbidden",
             Self::Deleted => "account_deleted",
             Self::AlreadyOnboarded => "already_onboarded",
             Self::AlreadyVerified => "already_verified",
@@ -265,7 +298,7 @@ impl Identity {
     }
 
     /// What of it keeps the bounds of [`Identity::check`]: Clerk has others, and nobody is there to be refused.
-    fn within_bounds(self) -> Self {
+    pub(crate) fn within_bounds(self) -> Self {
         let name = self.name.map(|name| {
             let seen: String = name.chars().filter(|c| fits_a_line(*c)).collect();
             seen.trim().chars().take(100).collect::<String>().trim_end().to_owned()
@@ -293,7 +326,12 @@ impl User {
             timezone: "UTC".to_owned(),
             created_at: now,
             interviewer: None,
+            own_name: None,
+            banned: false,
+            locked: false,
+            locked_until: None,
             clerk_updated_at: None,
+            clerk_place: None,
             adult_since: None,
             deleted_at: None,
             version: 0,
@@ -310,6 +348,8 @@ impl User {
         let profile = self.interviewer.as_ref();
         let keeps = [
             (self.deleted_at.is_some(), NotListed::AccountDeleted),
+            (self.banned, NotListed::AccountBanned),
+            (self.locked, NotListed::AccountLocked),
             (self.role != Role::Interviewer || profile.is_none(), NotListed::NotAnInterviewer),
             (profile.is_some_and(|p| p.verification != Verification::Verified), NotListed::NotVerified),
             (profile.is_some_and(|p| !p.accepting_bookings), NotListed::NotAccepting),
@@ -324,7 +364,10 @@ impl User {
         }
         let mut user = self.clone();
         if self.clerk_updated_at.is_none() {
-            user.take(identity);
+            user.name = identity.name.clone().or(user.name);
+            user.own_name = identity.name.or(user.own_name);
+            user.email = identity.email.or(user.email);
+            user.image_url = identity.image_url.or(user.image_url);
         }
         if is_admin {
             user.role = Role::Admin;
@@ -332,25 +375,10 @@ impl User {
         Ok(user)
     }
 
-    /// Takes Clerk's word, brought into our bounds, where it is newer than what is stored. Nothing where it is old or the
-    /// person is deleted.
-    pub fn take_clerk_word(&self, identity: Identity, updated_at: Timestamp) -> Option<Self> {
-        let is_old = self.clerk_updated_at.is_some_and(|known| known >= updated_at);
-        if self.deleted_at.is_some() || is_old {
-            return None;
-        }
-        let mut user = self.clone();
-        (user.name, user.email, user.image_url) = (None, None, None);
-        user.take(identity.within_bounds());
-        user.name = user.name.or_else(|| self.name.clone());
-        user.clerk_updated_at = Some(updated_at);
-        Some(user)
-    }
-
-    fn take(&mut self, identity: Identity) {
-        self.name = identity.name.or(self.name.take());
-        self.email = identity.email.or(self.email.take());
-        self.image_url = identity.image_url.or(self.image_url.take());
+    /// Takes the name that they give themselves.
+    pub fn call(&mut self, name: &str) {
+        self.name = Some(name.to_owned());
+        self.own_name = Some(name.to_owned());
     }
 
     /// Leaves a tombstone: personal data is gone, the id stays so that nothing revives it.
@@ -358,7 +386,6 @@ impl User {
         let mut user = Self::new(self.user_id.clone(), self.created_at);
         user.role = self.role;
         user.version = self.version;
-        user.clerk_updated_at = self.clerk_updated_at;
         user.deleted_at = Some(self.deleted_at.unwrap_or(now));
         user
     }
@@ -476,40 +503,10 @@ mod tests {
     }
 
     #[test]
-    fn clerks_word_is_brought_into_our_bounds() {
-        let told = |name: &str, email: &str, image: &str| {
-            let identity = Identity {
-                name: Some(name.to_owned()),
-                email: Some(email.to_owned()),
-                image_url: Some(image.to_owned()),
-            };
-            let user = User::new("u".parse().unwrap(), at("2026-11-01T00:00:00Z"));
-            let user = user.take_clerk_word(identity, at("2026-11-02T00:00:00Z")).unwrap();
-            (user.name, user.email, user.image_url)
-        };
-        let some = |text: &str| Some(text.to_owned());
-        let image = "https://img.clerk.com/x";
-        assert_eq!(told("Ada", "ada@example.com", image), (some("Ada"), some("ada@example.com"), some(image)));
-        assert_eq!(told(" \u{202e}Ada\u{200b} L.\n", "x", "http://a.example"), (some("Ada L."), None, None));
-        assert_eq!(told("\u{200b} ", "", ""), (None, None, None));
-        assert_eq!(told(&"é".repeat(300), "", "").0.map(|name| name.chars().count()), Some(100));
-    }
-
-    #[test]
-    fn clerk_wins_over_the_browser_and_newer_over_older() {
-        let synced = user().sync(named("Browser"), false).unwrap();
-        assert_eq!(synced.name.as_deref(), Some("Browser"));
-        let told = synced.take_clerk_word(named("Clerk"), at("2026-11-20T10:00:00Z")).unwrap();
-        assert_eq!(told.sync(named("Browser"), false).unwrap().name.as_deref(), Some("Clerk"));
-        assert_eq!(told.take_clerk_word(named("Old"), at("2026-11-19T10:00:00Z")), None);
-        assert_eq!(told.take_clerk_word(named("Again"), at("2026-11-20T10:00:00Z")), None);
-    }
-
-    #[test]
     fn a_tombstone_keeps_no_personal_data_and_is_never_revived() {
         let grave = user().sync(named("Zoe"), false).unwrap().tombstone(at("2026-11-21T10:00:00Z"));
         assert_eq!((grave.name.as_deref(), grave.email.as_deref()), (None, None));
-        assert_eq!(grave.take_clerk_word(named("Zoe"), at("2027-01-01T00:00:00Z")), None);
+        assert_eq!(grave.own_name, None);
         assert_eq!(grave.sync(named("Zoe"), false), Err(UserError::Deleted));
         assert_eq!(grave.onboard(CANDIDATE, at("2026-11-22T10:00:00Z")), Err(UserError::Deleted));
     }
@@ -540,6 +537,10 @@ mod tests {
         assert_eq!(verified.submit_verification(), Err(UserError::AlreadyVerified));
         let grave = verified.tombstone(at("2026-11-21T10:00:00Z"));
         assert_eq!(grave.not_listed_because(), [NotListed::AccountDeleted, NotListed::NotAnInterviewer]);
+        let banned = User { banned: true, ..verified.clone() };
+        assert_eq!((banned.not_listed_because(), banned.listed()), (vec![NotListed::AccountBanned], false));
+        let locked = User { locked: true, ..verified.clone() };
+        assert_eq!((locked.not_listed_because(), locked.listed()), (vec![NotListed::AccountLocked], false));
 
         let mut busy = verified;
         busy.interviewer.as_mut().unwrap().accepting_bookings = false;

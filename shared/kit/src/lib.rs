@@ -3,6 +3,7 @@
 pub mod app;
 pub mod aws;
 pub mod callers;
+pub mod calls;
 pub mod clients;
 pub mod config;
 pub mod error;

@@ -1,14 +1,18 @@
 //! Logs as JSON lines, and counters in CloudWatch's embedded metric format. Never bodies, tokens, e-mails or transcripts.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::log_line::LogLine;
+
+/// Whether this process is a function that was started. A test is not, and its output is for people.
+static STARTED: AtomicBool = AtomicBool::new(false);
 
 /// Starts logging. `LOG_LEVEL` may say more or less than `info`; libraries say only what is worth a warning.
 pub fn start() {
@@ -29,6 +33,7 @@ pub fn start() {
     ];
     let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours.map(|name| (name, level)));
     let format = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(LogLine);
+    STARTED.store(true, Ordering::Relaxed);
     // A second start in one process, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(format).with(filter).try_init();
 }
@@ -83,7 +88,15 @@ impl Metric {
 
 /// Counts something, by one log line that CloudWatch reads as a metric.
 pub fn count(metric: Metric, value: u64, now: jiff::Timestamp) {
-    let line = json!({
+    if STARTED.load(Ordering::Relaxed) {
+        // Losing a count must not fail a request.
+        let _ = writeln!(std::io::stdout().lock(), "{}", line(metric, value, now));
+    }
+}
+
+/// The line in CloudWatch's embedded metric format.
+fn line(metric: Metric, value: u64, now: jiff::Timestamp) -> Value {
+    json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{
@@ -93,7 +106,20 @@ pub fn count(metric: Metric, value: u64, now: jiff::Timestamp) {
             }],
         },
         metric.name(): value,
-    });
-    // Losing a count must not fail a request.
-    let _ = writeln!(std::io::stdout().lock(), "{line}");
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_metric_is_a_line_that_cloudwatch_reads() {
+        let now = "2026-11-20T12:00:00Z".parse().unwrap();
+        let metrics = json!([{ "Name": "ClaimDropped", "Unit": "Count" }]);
+        let about = json!([{ "Namespace": "Greenroom", "Dimensions": [[]], "Metrics": metrics }]);
+        let expected =
+            json!({ "_aws": { "Timestamp": 1_795_176_000_000_i64, "CloudWatchMetrics": about }, "ClaimDropped": 3 });
+        assert_eq!(line(Metric::ClaimDropped, 3, now), expected);
+    }
 }

@@ -1,5 +1,6 @@
 //! Bookings and what belongs to them: call, attendance, feedback, review.
 
+use domain::availability::LONGEST_SESSION;
 use domain::booking::{Booking, Party};
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, UserId};
@@ -79,15 +80,16 @@ pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), Sto
     Ok(())
 }
 
-/// All bookings of a person that begin after `now` and are still scheduled: what a deleted account leaves behind.
-pub async fn coming(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
+/// All bookings of a person that end after `now` and were not cancelled, as far as the indexes know: they lag, so that what
+/// was booked a moment ago may be missing, and what is found may have changed.
+pub async fn unfinished(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
     let mut found: Vec<Booking> = Vec::new();
     for (index, partition) in [("gsi1", keys::candidate_bookings(person)), ("gsi2", keys::interviewer_bookings(person))]
     {
-        let query = Query::index(index, partition).between(format!("{now:.0}"), "9");
+        let query = Query::index(index, partition).between(format!("{:.0}", now - LONGEST_SESSION), "9");
         found.extend(table.query_all::<Booking>(query, 10_000).await?);
     }
-    found.retain(Booking::is_scheduled);
+    found.retain(|booking| !booking.is_cancelled() && booking.end_time > now);
     Ok(found)
 }
 

@@ -1,8 +1,9 @@
 //! What is taken of people's days.
 
+use domain::availability::{LONGEST_SESSION, bookable_until};
 use domain::calendar::{DayCalendar, QuarterHours, UtcDay};
 use domain::ids::UserId;
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 
 use crate::error::StoreError;
 use crate::item::Item;
@@ -41,6 +42,17 @@ pub fn between<'a>(
         let most = usize::try_from(first.date().until(last.date()).map_or(0, |span| span.get_days())).unwrap_or(0) + 2;
         table.query_all(query.limit(most.min(100)), most.min(400)).await
     })
+}
+
+/// The days of a person on which something is taken, from the day of `now` as far as bookings can lie ahead. Read from the table
+/// itself: what was committed is there.
+pub fn ahead<'a>(
+    table: &'a Table,
+    user: &'a UserId,
+    now: Timestamp,
+) -> BoxFuture<'a, Result<Vec<DayCalendar>, StoreError>> {
+    // A session may begin on the last bookable day and end on the next.
+    between(table, user, UtcDay::containing(now), UtcDay::containing(bookable_until(now) + LONGEST_SESSION))
 }
 
 /// The day before this one, for rules in zones ahead of UTC.

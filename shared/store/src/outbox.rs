@@ -91,10 +91,20 @@ pub enum Effect {
         /// Of which booking.
         booking_id: BookingId,
     },
-    /// Cancel the coming bookings of a person whose account was deleted.
+    /// Cancel the coming bookings of a person whom nobody can meet: their account was deleted, or they are shut out.
     CancelBookings {
         /// Whose.
         user_id: UserId,
+        /// What gave cause: the deletion, or the word of Clerk. Whoever is shut out again has a cause of its own.
+        #[serde(default)]
+        cause: String,
+    },
+    /// End a person's lock when its time is over, since Clerk does not tell that.
+    LiftLock {
+        /// Whose.
+        user_id: UserId,
+        /// The word of Clerk that told of the lock.
+        cause: String,
     },
     /// Copy a recording to our bucket, or delete it at Stream where consent is missing.
     CopyRecording {
@@ -127,7 +137,8 @@ impl Effect {
             Self::MatchRecording { booking_id, cause } => format!("match_recording:{booking_id}:{cause}"),
             Self::MoveCall { booking_id, cause } => format!("move_call:{booking_id}:{cause}"),
             Self::EndCall { booking_id } => format!("end_call:{booking_id}"),
-            Self::CancelBookings { user_id } => format!("cancel_bookings:{user_id}"),
+            Self::CancelBookings { user_id, cause } => format!("cancel_bookings:{user_id}:{cause}"),
+            Self::LiftLock { user_id, cause } => format!("lift_lock:{user_id}:{cause}"),
             Self::CopyRecording { booking_id, file } => {
                 format!("copy_recording:{booking_id}:{}", crate::media::digest(&file.session_id, &file.filename))
             }
@@ -144,7 +155,7 @@ impl Effect {
             Self::CreateCall { .. } | Self::MatchRecording { .. } | Self::MoveCall { .. } | Self::EndCall { .. } => {
                 Queue::Stream
             }
-            Self::CancelBookings { .. } => Queue::Settlement,
+            Self::CancelBookings { .. } | Self::LiftLock { .. } => Queue::Settlement,
             Self::CopyRecording { .. } | Self::CopyTranscript { .. } => Queue::Media,
             Self::Feedback { .. } => Queue::Generation,
         }

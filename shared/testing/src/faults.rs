@@ -1,5 +1,6 @@
 //! Trouble between an application and AWS: a proxy in front of the table's engine that loses requests, loses answers after
-//! the write took effect, throttles, reports conflicts, stops a process half way and holds a write back while a rival runs.
+//! the write took effect, throttles, reports conflicts, answers from indexes that are behind, stops a process half way and holds
+//! a write back while a rival runs.
 //!
 //! It stands in for S3 and SQS too, with just enough of both for the workers: objects and sent messages are kept here.
 
@@ -28,6 +29,17 @@ pub enum Fate {
     Throttled,
     /// It is refused because a rival's transaction is under way. Reads are let through.
     Conflict,
+    /// It asks an index, which is as it was at [`Faults::remember_indexes`]. Everything else is let through, uncounted. No
+    /// engine here does that by itself, and DynamoDB may.
+    StaleIndex,
+}
+
+/// What kind of request meets its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Write,
+    Read,
+    IndexRead,
 }
 
 /// A trouble to come.
@@ -62,6 +74,8 @@ struct Plan {
     /// A seed and how many of a thousand requests meet trouble.
     seeded: Option<(u64, u64)>,
     forgets_conditions: bool,
+    /// The table as the indexes know it while they are behind.
+    older: Option<Database>,
     struck: u32,
     objects: BTreeMap<String, Vec<u8>>,
     /// Uploads that were begun, by id: their parts by number.
@@ -73,6 +87,7 @@ struct Plan {
 /// The proxy.
 pub struct Faults {
     url: String,
+    engine: Database,
     plan: Arc<Mutex<Plan>>,
 }
 
@@ -114,7 +129,7 @@ impl Faults {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { url, plan }
+        Self { url, engine: engine.clone(), plan }
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -129,6 +144,17 @@ impl Faults {
     /// Lets trouble come.
     pub fn strike(&self, trouble: Trouble) {
         self.plan().troubles.push_back(trouble);
+    }
+
+    /// Remembers what the indexes show now, for [`Fate::StaleIndex`] to come.
+    pub fn remember_indexes(&self) {
+        let older = crate::table::copy(&self.engine);
+        self.plan().older = Some(older);
+    }
+
+    /// The next queries of indexes, so many, are answered as of [`Faults::remember_indexes`].
+    pub fn let_indexes_lag(&self, times: u32) {
+        self.strike(Trouble { fate: Fate::StaleIndex, writes_only: false, after: 0, times });
     }
 
     /// Stops the process at its write number `write`, counted from 0 and from now on: nothing of it arrives any more.
@@ -188,12 +214,14 @@ fn lock(plan: &Mutex<Plan>) -> MutexGuard<'_, Plan> {
 }
 
 impl Plan {
-    fn fate_of(&mut self, is_write: bool) -> Option<Fate> {
+    fn fate_of(&mut self, kind: Kind) -> Option<Fate> {
         if self.stopped {
             self.struck += 1;
             return Some(Fate::Lost);
         }
-        if is_write && let Some((write, takes_effect)) = self.stops_at {
+        if kind == Kind::Write
+            && let Some((write, takes_effect)) = self.stops_at
+        {
             if write == 0 {
                 self.stopped = true;
                 self.struck += 1;
@@ -201,13 +229,17 @@ impl Plan {
             }
             self.stops_at = Some((write - 1, takes_effect));
         }
-        let fate = self.commanded(is_write).or_else(|| self.drawn(is_write))?;
+        let fate = self.commanded(kind).or_else(|| self.drawn(kind == Kind::Write))?;
         self.struck += 1;
         Some(fate)
     }
 
-    fn commanded(&mut self, is_write: bool) -> Option<Fate> {
-        let place = self.troubles.iter().position(|t| is_write || !t.writes_only)?;
+    fn commanded(&mut self, kind: Kind) -> Option<Fate> {
+        let is_met = |t: &Trouble| match t.fate {
+            Fate::StaleIndex => kind == Kind::IndexRead,
+            _ => kind == Kind::Write || !t.writes_only,
+        };
+        let place = self.troubles.iter().position(is_met)?;
         let trouble = &mut self.troubles[place];
         if trouble.after > 0 {
             trouble.after -= 1;
@@ -218,7 +250,7 @@ impl Plan {
         if trouble.times == 0 {
             self.troubles.remove(place);
         }
-        (is_write || fate != Fate::Conflict).then_some(fate)
+        (kind == Kind::Write || fate != Fate::Conflict).then_some(fate)
     }
 
     fn drawn(&mut self, is_write: bool) -> Option<Fate> {
@@ -259,13 +291,22 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
         let _ = arrived.send(());
         let _ = gone.await;
     }
+    let kind = match operation {
+        _ if is_write => Kind::Write,
+        "Query" if is_of_index(&body) => Kind::IndexRead,
+        _ => Kind::Read,
+    };
     // Links of other services do not go through our process's connection to AWS.
-    let fate = if is_file { None } else { lock(&wire.plan).fate_of(is_write) };
+    let fate = if is_file { None } else { lock(&wire.plan).fate_of(kind) };
     match fate {
         Some(Fate::Lost) => break_off(),
         Some(Fate::Throttled) if is_table => return refusal("ProvisionedThroughputExceededException", "throttled"),
         Some(Fate::Conflict) if is_table => return conflict(operation, &body),
         Some(Fate::Throttled | Fate::Conflict) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Some(Fate::StaleIndex) => {
+            let older = lock(&wire.plan).older.clone().expect("indexes that were remembered");
+            return onward(&older, operation, &body);
+        }
         Some(Fate::AnswerLost) | None => {}
     }
     let answer = match operation {
@@ -284,6 +325,10 @@ async fn pass(State(wire): State<Wire>, method: Method, uri: Uri, headers: Heade
         break_off();
     }
     answer
+}
+
+fn is_of_index(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|request| request["IndexName"].is_string())
 }
 
 fn without_conditions(body: &[u8]) -> Bytes {

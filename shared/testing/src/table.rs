@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
 };
+use serde_json::{Value, json};
 
 /// The table's name; each test has an engine of its own.
 pub const TABLE: &str = "greenroom-test";
@@ -48,4 +49,35 @@ async fn create_table(client: &aws_sdk_dynamodb::Client) {
     request = request.key_schema(key("pk", KeyType::Hash)).key_schema(key("sk", KeyType::Range));
     request = request.global_secondary_indexes(index("gsi1")).global_secondary_indexes(index("gsi2"));
     request.send().await.expect("the table is made");
+}
+
+/// The table as it is now, on an engine of its own.
+pub(crate) fn copy(engine: &dynoxide::Database) -> dynoxide::Database {
+    let copy = dynoxide::Database::memory().expect("the engine starts");
+    let key = |name: &str| {
+        json!([{ "AttributeName": format!("{name}pk"), "KeyType": "HASH" },
+            { "AttributeName": format!("{name}sk"), "KeyType": "RANGE" }])
+    };
+    let attribute = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
+    let index =
+        |name: &str| json!({ "IndexName": name, "KeySchema": key(name), "Projection": { "ProjectionType": "ALL" } });
+    let attributes = ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"].map(attribute);
+    let indexes = ["gsi1", "gsi2"].map(index);
+    let table = json!({
+        "TableName": TABLE, "BillingMode": "PAY_PER_REQUEST", "KeySchema": key(""),
+        "AttributeDefinitions": attributes,
+        "GlobalSecondaryIndexes": indexes,
+    });
+    copy.create_table(serde_json::from_value(table).expect("a table")).expect("the table is made");
+    let mut request = json!({ "TableName": TABLE });
+    loop {
+        let (_, page) = crate::ask(engine, "Scan", request.to_string().as_bytes());
+        let page: Value = serde_json::from_str(&page).expect("a page");
+        let items: Vec<dynoxide::Item> = serde_json::from_value(page["Items"].clone()).expect("items");
+        copy.import_items(TABLE, items, dynoxide::ImportOptions::default()).expect("items are stored");
+        match page.get("LastEvaluatedKey") {
+            Some(key) => request["ExclusiveStartKey"] = key.clone(),
+            None => return copy,
+        }
+    }
 }

@@ -62,6 +62,17 @@ async fn a_call_is_created_once_with_both_parties_and_nothing_running() {
 }
 
 #[tokio::test]
+async fn who_has_no_name_is_called_by_their_part() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    testing::delete(&stage.world, "cara").await;
+    run(&stage, create()).await.unwrap();
+    let told = stage.stream.requests().into_iter().find(|request| request.path.ends_with("/users")).unwrap();
+    let users = &told.body["users"];
+    assert_eq!((&users["cara"]["name"], &users["ivy"]["name"]), (&json!("Candidate"), &json!("ivy")));
+}
+
+#[tokio::test]
 async fn no_call_is_created_for_what_will_not_take_place() {
     let stage = Stage::new().await;
     run(&stage, create()).await.unwrap();

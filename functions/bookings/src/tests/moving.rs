@@ -83,3 +83,32 @@ async fn the_same_key_moves_once() {
         assert_eq!(answer.expect(200)["startTime"], "2026-11-21T14:00:00Z");
     }
 }
+
+#[tokio::test]
+async fn who_is_shut_out_neither_books_nor_moves_until_they_are_let_in_again() {
+    let world = world().await;
+    let id = booked(&world).await;
+    let until = world.app.now() + SignedDuration::from_hours(1);
+    for (banned, locked_until) in [(true, None), (false, None), (false, Some(until))] {
+        testing::change(&world, "cara", |cara| {
+            (cara.banned, cara.locked, cara.locked_until) = (banned, !banned, locked_until);
+        })
+        .await;
+        book(&world, "cara", "2026-11-21T12:00:00Z").await.refused(403, "forbidden");
+        move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.refused(403, "forbidden");
+    }
+    world.app.clock.set(until);
+    move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.expect(200);
+    book(&world, "cara", "2026-11-21T12:00:00Z").await.expect(201);
+}
+
+#[tokio::test]
+async fn nobody_books_or_moves_to_an_interviewer_who_is_shut_out() {
+    let world = world().await;
+    let id = booked(&world).await;
+    testing::change(&world, "ivy", |ivy| ivy.locked = true).await;
+    book(&world, "dan", "2026-11-21T12:00:00Z").await.refused(409, "interviewer_unavailable");
+    move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.refused(409, "interviewer_unavailable");
+    testing::change(&world, "ivy", |ivy| ivy.locked = false).await;
+    book(&world, "dan", "2026-11-21T12:00:00Z").await.expect(201);
+}

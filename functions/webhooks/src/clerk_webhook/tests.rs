@@ -25,6 +25,22 @@ fn upsert(kind: &str, id: &str, name: &str, seconds: i64) -> String {
     .to_string()
 }
 
+/// The same, with other members too.
+fn changed(id: &str, seconds: i64, members: Value) -> String {
+    let mut body: Value = serde_json::from_str(&upsert("user.updated", id, "Ivy", seconds)).unwrap();
+    body["data"].as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    body["timestamp"] = json!(at(seconds).as_millisecond());
+    body.to_string()
+}
+
+async fn listed(world: &World, id: &str) -> bool {
+    let card = store::directory::get(&world.app.table, &id.parse().unwrap()).await.unwrap();
+    let items = stored(world).await;
+    let bookable = &items[&(format!("USER#{id}"), "BOOKABLE".to_owned())];
+    assert_eq!(bookable["listed"], format!("Bool({})", card.is_some()));
+    card.is_some()
+}
+
 fn deleted(id: &str) -> String {
     json!({ "type": "user.deleted", "object": "event", "data": { "id": id, "object": "user", "deleted": true } })
         .to_string()
@@ -78,7 +94,72 @@ async fn a_deleted_user_leaves_a_tombstone_that_nothing_revives() {
     let state = stored(&world).await;
     let bookable = &state[&("USER#ivy".to_owned(), "BOOKABLE".to_owned())];
     assert_eq!(bookable["listed"], "Bool(false)");
-    assert_eq!(count(&world, "OUTBOX#cancel_bookings:ivy").await, 1);
+    assert_eq!(count(&world, "OUTBOX#cancel_bookings:ivy:deleted").await, 1);
+}
+
+#[tokio::test]
+async fn who_is_banned_is_unlisted_loses_their_bookings_and_is_listed_again_when_that_ends() {
+    let world = world().await;
+    world.add_interviewer("ivy").await;
+    let banned = |seconds, banned| changed("ivy", seconds, json!({ "banned": banned }));
+    let causes = async || count(&world, "OUTBOX#cancel_bookings:ivy:").await;
+    for (round, seconds) in [(1, 10), (2, 30)] {
+        send(&world, &banned(seconds, true)).await.expect(200);
+        assert!(!listed(&world, "ivy").await);
+        assert_eq!(causes().await, round, "each ban has a cause of its own");
+        // The same word in other bodies, and an older one.
+        send(&world, &banned(seconds, true).replace("\"object\":\"event\"", "\"object\":\"event\",\"x\":1"))
+            .await
+            .expect(200);
+        send(&world, &banned(seconds - 1, false)).await.expect(200);
+        assert!(!listed(&world, "ivy").await);
+        assert_eq!(causes().await, round);
+        send(&world, &banned(seconds + 10, false)).await.expect(200);
+        assert!(listed(&world, "ivy").await);
+    }
+    assert_eq!(count(&world, "OUTBOX#").await, 2);
+    let id = "OUTBOX#cancel_bookings:ivy:2026-11-20T12:00:10Z-001795176010000-";
+    assert_eq!(count(&world, id).await, 1, "its id can be read");
+}
+
+#[tokio::test]
+async fn a_lock_does_the_same_and_asks_to_be_lifted_when_its_time_is_over() {
+    let world = world().await;
+    world.add_interviewer("ivy").await;
+    let locked = json!({ "locked": true, "lockout_expires_in_seconds": 3600 });
+    send(&world, &changed("ivy", 10, locked)).await.expect(200);
+    assert!(!listed(&world, "ivy").await);
+    let ivy = user(&world, "ivy").await.unwrap();
+    assert_eq!((ivy.locked, ivy.locked_until), (true, Some(at(3610))));
+    assert_eq!(count(&world, "OUTBOX#cancel_bookings:ivy:").await, 1);
+    assert_eq!(count(&world, "OUTBOX#lift_lock:ivy:").await, 1);
+    send(&world, &changed("ivy", 20, json!({ "locked": false, "lockout_expires_in_seconds": null }))).await.expect(200);
+    assert!(listed(&world, "ivy").await);
+    assert_eq!(count(&world, "OUTBOX#").await, 2);
+}
+
+#[tokio::test]
+async fn of_words_with_one_time_the_same_one_counts_whichever_comes_first() {
+    let told = |name: &str, banned: bool| changed("ivy", 10, json!({ "first_name": name, "banned": banned }));
+    let without_times = |body: String| {
+        let mut body: Value = serde_json::from_str(&body).unwrap();
+        body.as_object_mut().unwrap().remove("timestamp");
+        body.to_string()
+    };
+    let words = [told("Ada", true), without_times(told("Bea", false)), without_times(told("Cleo", true))];
+    let mut ends = Vec::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let world = world().await;
+        world.add_interviewer("ivy").await;
+        for word in order {
+            send(&world, &words[word]).await.expect(200);
+        }
+        let ivy = User { version: 0, ..user(&world, "ivy").await.unwrap() };
+        assert_eq!(listed(&world, "ivy").await, ivy.listed());
+        ends.push(ivy);
+    }
+    assert_eq!(ends[0].name.as_deref(), Some("Ada"), "what was told last counts");
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
 }
 
 #[tokio::test]

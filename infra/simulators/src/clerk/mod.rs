@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use tokens::{Flaw, TokenRequest};
-pub use users::UserInput;
+pub use users::{Bar, UserInput};
 
 use crate::clock;
 use crate::crypto::{RsaKey, random_id, random_webhook_secret, svix_signature};
@@ -181,6 +181,12 @@ impl Clerk {
         self.inner.delete_user(user_id, true)
     }
 
+    /// Bans, locks or lets a user in again as the backend API does, and sends `user.updated`. Clerk's user object, if there is
+    /// such a user.
+    pub fn bar_user(&self, user_id: &str, bar: Bar) -> Option<Value> {
+        self.inner.bar_user(user_id, bar)
+    }
+
     /// Clerk's user object.
     pub fn user(&self, user_id: &str) -> Option<Value> {
         lock(&self.inner.state).kept.users.get(user_id).cloned()
@@ -291,6 +297,16 @@ impl Inner {
             self.send_in_background(self.message(event_type, user.clone(), None));
         }
         user
+    }
+
+    fn bar_user(self: &Arc<Self>, user_id: &str, bar: Bar) -> Option<Value> {
+        let mut state = lock(&self.state);
+        let user = users::barred(state.kept.users.get(user_id)?, bar, clock::now_millis());
+        state.kept.users.insert(user_id.to_owned(), user.clone());
+        self.save(&state);
+        drop(state);
+        self.send_in_background(self.message("user.updated", user.clone(), None));
+        Some(user)
     }
 
     fn delete_user(self: &Arc<Self>, user_id: &str, webhook: bool) -> bool {

@@ -13,7 +13,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Inner, TokenRequest, UserInput, users};
+use super::{Bar, Inner, TokenRequest, UserInput, users};
 use crate::crypto::{random_id, same};
 use crate::http::{
     control_body, control_error, faults_response, json_response, lock, observe, query_flag, requests_response,
@@ -25,6 +25,10 @@ pub fn router(inner: Arc<Inner>) -> Router {
         .route("/v1/jwks", get(backend_jwks))
         .route("/v1/users", get(list_users))
         .route("/v1/users/{id}", get(read_user).delete(delete_user))
+        .route("/v1/users/{id}/ban", post(ban_user))
+        .route("/v1/users/{id}/unban", post(unban_user))
+        .route("/v1/users/{id}/lock", post(lock_user))
+        .route("/v1/users/{id}/unlock", post(unlock_user))
         .route("/simulator/config", get(read_config).post(change_config))
         .route("/simulator/users", get(control_list_users).post(control_put_user))
         .route("/simulator/users/{id}", delete(control_delete_user))
@@ -114,6 +118,29 @@ async fn delete_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, he
         return refused;
     }
     if inner.delete_user(&id, true) { json_response(StatusCode::OK, &users::deleted_object(&id)) } else { not_found() }
+}
+
+type OfUser = (State<Arc<Inner>>, Path<String>, HeaderMap);
+
+fn bar_user((State(inner), Path(id), headers): OfUser, bar: Bar) -> Response {
+    let change = || inner.bar_user(&id, bar).map_or_else(not_found, |user| json_response(StatusCode::OK, &user));
+    key_refusal(&inner, &headers).unwrap_or_else(change)
+}
+
+async fn ban_user(inner: State<Arc<Inner>>, id: Path<String>, headers: HeaderMap) -> Response {
+    bar_user((inner, id, headers), Bar::Ban)
+}
+
+async fn unban_user(inner: State<Arc<Inner>>, id: Path<String>, headers: HeaderMap) -> Response {
+    bar_user((inner, id, headers), Bar::Unban)
+}
+
+async fn lock_user(inner: State<Arc<Inner>>, id: Path<String>, headers: HeaderMap) -> Response {
+    bar_user((inner, id, headers), Bar::Lock)
+}
+
+async fn unlock_user(inner: State<Arc<Inner>>, id: Path<String>, headers: HeaderMap) -> Response {
+    bar_user((inner, id, headers), Bar::Unlock)
 }
 
 #[derive(Deserialize)]

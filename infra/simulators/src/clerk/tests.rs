@@ -180,6 +180,41 @@ async fn user_webhooks_have_the_shape_of_the_recorded_ones() {
 }
 
 #[tokio::test]
+async fn who_is_banned_or_locked_is_told_of_and_so_is_who_is_let_in_again() {
+    let receiver = Receiver::start().await;
+    let clerk = clerk().await;
+    clerk.put_user(UserInput { webhook: Some(false), ..user("user_1") });
+    clerk.set_api_url(receiver.url());
+    let key = clerk.secret_key();
+    let base = clerk.base_url();
+    let ask = async |id: &str, what: &str, key: &str| {
+        let url = format!("{base}/v1/users/{id}/{what}");
+        let answer = reqwest::Client::new().post(url).bearer_auth(key).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
+    };
+    assert_eq!(ask("user_1", "ban", "sk_test_wrong").await.0, 401);
+    let (status, body) = ask("user_2", "ban", &key).await;
+    assert_eq!((status, &body["errors"][0]["code"]), (404, &json!("resource_not_found")));
+    for (what, banned, locked, seconds) in [
+        ("ban", true, false, Value::Null),
+        ("lock", true, true, json!(3_600)),
+        ("unban", false, true, json!(3_600)),
+        ("unlock", false, false, Value::Null),
+    ] {
+        let (status, body) = ask("user_1", what, &key).await;
+        assert_eq!((status, &body["object"]), (200, &json!("user")), "{what}");
+        assert_eq!((&body["banned"], &body["locked"]), (&json!(banned), &json!(locked)), "{what}");
+        assert_eq!(body["lockout_expires_in_seconds"], seconds, "{what}");
+        clerk.settled().await;
+        let told = receiver.received().last().unwrap().json();
+        assert_eq!((&told["type"], &told["data"]), (&json!("user.updated"), &body), "{what}");
+    }
+    let times: Vec<i64> =
+        receiver.received().iter().map(|told| told.json()["data"]["updated_at"].as_i64().unwrap()).collect();
+    assert!(times.is_sorted_by(|one, next| one < next), "{times:?}");
+}
+
+#[tokio::test]
 async fn a_refused_webhook_is_repeated_with_the_same_id() {
     let receiver = Receiver::start().await;
     receiver.answer_next_with(&[401, 500]);

@@ -61,6 +61,41 @@ pub fn user_object(id: &str, input: &UserInput, old: Option<&Value>, now: i64) -
     user
 }
 
+/// What the backend API can do to whether a user may sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bar {
+    /// For good; their sessions are revoked, and tokens that are out live on for their minute.
+    Ban,
+    Unban,
+    /// For an hour, as after too many wrong passwords. That it runs out is told by no webhook.
+    Lock,
+    Unlock,
+}
+
+/// How long a lock lasts unless the instance says otherwise, in seconds.
+const LOCKOUT_SECONDS: i64 = 3_600;
+
+/// The user object after that. `now` is in milliseconds.
+pub fn barred(user: &Value, bar: Bar, now: i64) -> Value {
+    let mut user = user.clone();
+    match bar {
+        Bar::Ban => user["banned"] = json!(true),
+        Bar::Unban => user["banned"] = json!(false),
+        Bar::Lock => {
+            user["locked"] = json!(true);
+            user["lockout_expires_in_seconds"] = json!(LOCKOUT_SECONDS);
+            user["verification_attempts_remaining"] = json!(0);
+        }
+        Bar::Unlock => {
+            user["locked"] = json!(false);
+            user["lockout_expires_in_seconds"] = Value::Null;
+            user["verification_attempts_remaining"] = json!(100);
+        }
+    }
+    user["updated_at"] = json!(now.max(user["updated_at"].as_i64().unwrap_or(0) + 1));
+    user
+}
+
 /// The `data` of `user.deleted`, and the answer of the backend API.
 pub fn deleted_object(id: &str) -> Value {
     json!({ "id": id, "object": "user", "deleted": true })

@@ -15,7 +15,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::AvailabilityId;
-use crate::problem::{Kind, Problem};
+use crate::problem::{FieldError, Kind, Problem, ValidationError};
 
 pub use notation::{
     LOCAL_TIME, LocalTime, NotationError, TIME_ZONE, Weekday, ZoneName, parse_date, parse_instant, zone_data_version,
@@ -31,6 +31,10 @@ pub const LONGEST_SESSION: jiff::SignedDuration =
     jiff::SignedDuration::from_mins(SESSION_MINUTES[SESSION_MINUTES.len() - 1] as i64);
 /// How many rules one interviewer can have.
 pub const MAX_RULES: usize = 60;
+/// How many bytes all rules of one interviewer may have as JSON. Every booking reads them, and the table counts by size.
+pub const MAX_BYTES: usize = 32 * 1024;
+/// How many of them an exception takes.
+const EXCEPTION_BYTES: usize = 13;
 /// How many days ahead of now a booking can start.
 pub const MAX_DAYS_AHEAD: u32 = 180;
 
@@ -109,6 +113,9 @@ pub enum AvailabilityError {
     /// There are as many rules as there can be.
     #[error("an interviewer has at most {MAX_RULES} availability rules")]
     LimitReached,
+    /// All rules together are too long, which only exceptions can bring about.
+    #[error("{0}")]
+    TooLong(ValidationError),
     /// The new rule overlaps this one of the same interviewer.
     #[error("the time overlaps the availability {0}")]
     Overlap(AvailabilityId),
@@ -121,12 +128,17 @@ impl Problem for AvailabilityError {
     fn kind(&self) -> Kind {
         match self {
             Self::LimitReached | Self::Overlap(_) => Kind::Conflict,
+            Self::TooLong(refusal) => refusal.kind(),
             Self::NotFound => Kind::NotFound,
         }
+    }
+    fn fields(&self) -> &[FieldError] {
+        if let Self::TooLong(refusal) = self { refusal.fields() } else { &[] }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::LimitReached => "availability_limit",
+            Self::TooLong(refusal) => refusal.code(),
             Self::Overlap(_) => "availability_overlap",
             Self::NotFound => "not_found",
         }
@@ -156,7 +168,19 @@ impl Availability {
         }
         self.rules.retain(|rule| !rule.is_spent(now));
         self.rules.push(rule);
-        Ok(())
+        self.check_length()
+    }
+
+    /// Refuses rules that are too long together. A booking reads all of them, whatever it is about.
+    pub fn check_length(&self) -> Result<(), AvailabilityError> {
+        let bytes = serde_json::to_vec(&self.rules).map_or(usize::MAX, |json| json.len());
+        let Some(over) = bytes.checked_sub(MAX_BYTES).filter(|over| *over > 0) else { return Ok(()) };
+        let message = format!(
+            "of all your rules together there are at least {} too many: leave out dates that are over or far ahead, or \
+             delete rules that you no longer need",
+            over.div_ceil(EXCEPTION_BYTES)
+        );
+        Err(AvailabilityError::TooLong(ValidationError::field("exceptions", message)))
     }
 
     /// The rule with this id.
@@ -172,7 +196,7 @@ impl Availability {
         }
         let place = self.rules.iter_mut().find(|other| other.availability_id == rule.availability_id);
         *place.ok_or(AvailabilityError::NotFound)? = rule;
-        Ok(())
+        self.check_length()
     }
 
     /// Removes a rule; bookings that were made from it stand.
@@ -284,6 +308,37 @@ pub(crate) mod tests {
         availability.add(extra, later).unwrap();
         assert_eq!(availability.rules.len(), 60);
         assert!(availability.rules.iter().all(|rule| rule.availability_id != id(0)));
+    }
+
+    #[test]
+    fn all_rules_together_stay_short_enough_to_be_read_by_every_booking() {
+        let now = at("2026-11-20T00:00:00Z");
+        let mut availability = Availability::default();
+        let rule = |n: u32, exceptions: i64| {
+            let (from, until) = (format!("{:02}:00", n % 24), format!("{:02}:00", n % 24 + 1));
+            let mut rule = weekly(n.into(), "America/Argentina/ComodRivadavia", DAILY, (&from, &until), 60);
+            let first = Date::constant(2021, 1, 1) + jiff::Span::new().months(n / 24 * 12);
+            let window = window(&mut rule);
+            (window.from, window.until) = (first, Some(first + jiff::Span::new().days(364)));
+            window.exceptions = (0..exceptions).map(|day| first + jiff::Span::new().days(day)).collect();
+            rule
+        };
+        // None of them is spent, or it would make room.
+        let now = now - jiff::SignedDuration::from_hours(24 * 366 * 6);
+        for n in 0..60 {
+            availability.add(rule(n, i64::from(n / 57 * 280)), now).unwrap();
+        }
+        availability.remove(id(0)).unwrap();
+        let before = availability.clone();
+        let refused = availability.add(rule(0, 365), now).unwrap_err();
+        assert_eq!((refused.kind(), refused.code()), (Kind::Invalid, "validation_failed"));
+        let told = &refused.fields()[0];
+        assert_eq!(told.field, "exceptions");
+        let too_many: i64 = told.message.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
+        let mut shorter = before.clone();
+        shorter.add(rule(0, 365 - too_many), now).unwrap();
+        let mut longer = before;
+        assert!(longer.add(rule(0, 365 - too_many + 1), now).is_err());
     }
 
     #[test]

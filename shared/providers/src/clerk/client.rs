@@ -110,7 +110,7 @@ impl ClerkClient {
                 StatusCode::OK => {
                     let wire: UserWire = GET_USER.read(&answer)?;
                     let wrong = |member, expected| GET_USER.wrong(&answer, Unreadable::wrong(member, expected));
-                    let user = wire.into_user().ok_or_else(|| wrong("updated_at", "a possible time"))?;
+                    let user = wire.into_user(None).ok_or_else(|| wrong("updated_at", "a possible time"))?;
                     if user.user_id != *user_id {
                         return Err(wrong("id", "the user who was asked for").into());
                     }

@@ -108,6 +108,9 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Carrying<T> {
     data: T,
+    /// When the event was made, in milliseconds. Anything else than that is as good as nothing.
+    #[serde(default)]
+    timestamp: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -127,8 +130,8 @@ pub fn parse(body: &[u8]) -> Result<ClerkEvent, ParseError> {
         return Ok(ClerkEvent::UserDeleted { user_id: wire.data.id });
     }
     let wire: Carrying<UserWire> = reading::read(body).map_err(malformed)?;
-    let user =
-        wire.data.into_user().ok_or_else(|| malformed(Unreadable::wrong("data.updated_at", "a possible time")))?;
+    let user = wire.data.into_user(wire.timestamp.as_i64());
+    let user = user.ok_or_else(|| malformed(Unreadable::wrong("data.updated_at", "a possible time")))?;
     Ok(ClerkEvent::UserUpserted { user })
 }
 
@@ -244,6 +247,8 @@ mod tests {
                 primary.clone().next().and_then(|address| address["email_address"].as_str())
             );
             assert!(user.name.is_some() && user.image_url.is_some());
+            assert_eq!(Some(user.told_at_millisecond), sent["timestamp"].as_i64());
+            assert!(!user.banned && !user.locked);
         }
         let deleted = ClerkEvent::UserDeleted { user_id: "user_FAKE29w83sxmDNGwOuEthce5gg56".parse().unwrap() };
         assert_eq!(event(2), deleted);
