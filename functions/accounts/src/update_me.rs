@@ -24,6 +24,7 @@ pub fn route() -> Route {
         )
         .body::<UpdateMe>()
         .answers::<UserView>(200)
+        .idempotent()
 }
 
 /// What is to change. A member that is absent or null stays as it is.

@@ -12,5 +12,5 @@ async fn run(stage: &Stage, effect: Effect) -> Result<(), Failure> {
 async fn a_message_of_another_queue_fails() {
     let stage = Stage::new().await;
     let effect = Effect::Feedback { booking_id: booking_id(), cause: "c".into() };
-    assert_eq!(run(&stage, effect).await.unwrap_err().error.code(), Some("internal"));
+    assert_eq!(run(&stage, effect).await.unwrap_err().error.code(), Some("message_misplaced"));
 }

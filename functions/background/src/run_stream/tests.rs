@@ -203,5 +203,5 @@ async fn a_rotated_secret_is_read_again_at_most_once_a_minute() {
 async fn a_message_of_another_queue_fails() {
     let stage = Stage::new().await;
     let effect = Effect::Feedback { booking_id: booking_id(), cause: "c".into() };
-    assert_eq!(run(&stage, effect).await.unwrap_err().error.code(), Some("internal"));
+    assert_eq!(run(&stage, effect).await.unwrap_err().error.code(), Some("message_misplaced"));
 }
