@@ -63,12 +63,18 @@ def bridge(resources):
 
 def name_secrets(policies, resources):
     """A reference to a secret is its ARN on AWS and its name here, which a policy cannot allow anything on."""
+
+    def named(wanted):
+        secret = wanted.get("Ref") if isinstance(wanted, dict) else None
+        if not secret or resources[secret]["Type"] != "AWS::SecretsManager::Secret":
+            return wanted
+        arn = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${%s}-??????"
+        return {"Fn::Sub": arn % secret}
+
     for policy in policies:
         for statement in policy["PolicyDocument"]["Statement"]:
-            secret = statement["Resource"].get("Ref") if isinstance(statement["Resource"], dict) else None
-            if secret and resources[secret]["Type"] == "AWS::SecretsManager::Secret":
-                arn = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${%s}-??????"
-                statement["Resource"] = {"Fn::Sub": arn % secret}
+            wanted = statement["Resource"]
+            statement["Resource"] = [named(one) for one in wanted] if isinstance(wanted, list) else named(wanted)
 
 
 def expand_body(name, properties, resources):
