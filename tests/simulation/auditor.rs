@@ -266,18 +266,21 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
     };
     let wallet = place(&|i| starts(i, "USER#cara", "WALLET#"));
     let line = place(&|i| starts(i, "USER#cara", "TX#"));
-    let completed = place(&|i| starts(i, "BOOKING#", "BOOKING") && i["status"] == "COMPLETED");
-    let cancelled = place(&|i| starts(i, "BOOKING#", "BOOKING") && i["status"] == "CANCELLED");
+    let is_booking = |item: &Value| starts(item, "BOOKING#", "BOOKING");
+    let could_be_double = |one: &Value, other: &Value| {
+        let same = one["interviewerId"] == other["interviewerId"] && one["bookingId"] != other["bookingId"];
+        same && is_booking(other) && other["status"] != "CANCELLED"
+    };
+    let completed =
+        place(&|i| is_booking(i) && i["status"] == "COMPLETED" && items.iter().any(|other| could_be_double(i, other)));
+    let cancelled = place(&|i| is_booking(i) && i["status"] == "CANCELLED");
     let (id, gone) = (items[completed]["bookingId"].clone(), items[cancelled].clone());
     let transfer = |cause: &str, id: &Value| {
         let key = format!("TRANSFER#{cause}:{}", id.as_str().unwrap());
         place(&|i| i["pk"] == key.as_str())
     };
     let day = place(&|i| starts(i, "CAL#", "DAY#") && i["taken"].as_str().unwrap().contains(|c| c != '0'));
-    let double = place(&|i| {
-        let same = i["interviewerId"] == items[completed]["interviewerId"];
-        same && starts(i, "BOOKING#", "BOOKING") && i["status"] != "CANCELLED" && i["bookingId"] != id
-    });
+    let double = place(&|i| could_be_double(&items[completed], i));
     let (start, end) = (items[completed]["startTime"].clone(), items[completed]["endTime"].clone());
     vec![
         (
@@ -307,7 +310,12 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
             items
         }),
         ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),
-        ("a forgotten stay", "I6", without(place(&|i| starts(i, "BOOKING#", "ATTENDANCE#VISIT#")))),
+        // A leave tells the join too, so a join alone may be told twice.
+        (
+            "a forgotten leave",
+            "I6",
+            without(place(&|i| starts(i, "BOOKING#", "ATTENDANCE#VISIT#") && i["leftAt"].is_string())),
+        ),
         (
             "a lost transcript",
             "files",
