@@ -34,7 +34,7 @@ feedback         COMPLETE INSUFFICIENT_EVIDENCE
 recommendation   STRONG_HIRE HIRE NO_HIRE
 speaker          INTERVIEWEE INTERVIEWER
 queue            generation stream media settlement
-effect           create_call match_recording move_call end_call cancel_bookings lift_lock copy_recording copy_transcript feedback
+effect           create_call match_recording move_call end_call cancel_bookings lift_lock settle_booking copy_recording copy_transcript feedback
 ";
 
 /// The words that a type reads, by what it says of one that it does not.

@@ -16,7 +16,7 @@ const SECRETS: [(&str, &[&str]); 3] = [
     ("ClerkSecret", &["ClerkWebhookFunction"]),
     (
         "StreamSecret",
-        &["GetCallFunction", "RunStreamFunction", "RunMediaFunction", "StreamWebhookFunction", "SweepBookingsFunction"],
+        &["GetCallFunction", "RunStreamFunction", "RunMediaFunction", "StreamWebhookFunction", "RunSettlementFunction"],
     ),
     ("GeminiSecret", &["RunGenerationFunction", "SuggestQuestionsFunction"]),
 ];
@@ -29,8 +29,12 @@ const UNSEEN: &[(&str, &str, &str)] = &[
         "an interviewer whom a later deployment names as admin is not bookable",
     ),
     ("SyncUserFunction", "dynamodb:DeleteItem", "an interviewer whom a later deployment names as admin is not listed"),
-    ("SweepBookingsFunction", "dynamodb:UpdateItem", "attendance that only Stream knows of, after a webhook was lost"),
-    ("RunSettlementFunction", "dynamodb:UpdateItem", "the lock of an interviewer has run out"),
+    ("SweepBookingsFunction", "dynamodb:DeleteItem", "a due row that is of no booking goes aside"),
+    (
+        "RunSettlementFunction",
+        "dynamodb:UpdateItem",
+        "the lock of an interviewer has run out, or only Stream knows who attended",
+    ),
     ("RunMediaFunction", "s3:AbortMultipartUpload", "a large recording breaks off while it is copied"),
     ("RunMediaFunction", "s3:ListMultipartUploadParts", "a large recording is gone on with"),
     ("RunMediaFunction", "dynamodb:DeleteItem", "the upload of a large recording has ended"),

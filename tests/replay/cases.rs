@@ -394,6 +394,45 @@ fn settlement() -> Vec<Case> {
                 Act::Work(Effect::CancelBookings { user_id: "ivy".parse().unwrap(), cause: "banned".to_owned() })
             })
         }),
+        case("run_settlement", "a due session took place", |scene| {
+            Box::pin(async {
+                let booking = scene.book(1).await;
+                scene.follow().await;
+                scene.stage.advance(2 * HOUR);
+                scene.attend(&booking, 1).await;
+                scene.stage.advance(HOUR);
+                settle(&booking, 3)
+            })
+        }),
+        case("run_settlement", "to a due session nobody came", |scene| {
+            Box::pin(async {
+                let booking = scene.book(1).await;
+                scene.follow().await;
+                scene.stage.advance(27 * HOUR);
+                settle(&booking, 3)
+            })
+        })
+        .followed_by(&[Act::Pass(16 * MINUTE), Act::Sweep, Act::Follow])
+        .allowing(PUT_OFF),
+        case("run_settlement", "no event of a recorded session that is due arrived", |scene| {
+            Box::pin(async {
+                let booking = scene.book(1).await;
+                scene.agree(&booking).await;
+                scene.follow().await;
+                scene.recorded(&booking).await;
+                scene.stage.advance(27 * HOUR);
+                settle(&booking, 3)
+            })
+        })
+        .followed_by(&[
+            Act::Pass(20 * MINUTE),
+            Act::Sweep,
+            Act::Follow,
+            Act::Pass(61 * MINUTE),
+            Act::Sweep,
+            Act::Follow,
+        ])
+        .allowing(PUT_OFF),
         case("run_settlement", "a lock has run out", |scene| {
             Box::pin(async {
                 let locked = barred(json!({ "locked": true, "lockout_expires_in_seconds": 3600 }));
@@ -404,6 +443,19 @@ fn settlement() -> Vec<Case> {
         }),
     ]
 }
+
+/// The message about a booking that is due so many hours after noon.
+fn settle(booking: &str, hours: i64) -> Act {
+    let due_at = instant(at(hours)).parse().unwrap();
+    Act::Work(Effect::SettleBooking { booking_id: id(booking), due_at, aside_since: None })
+}
+
+const PUT_OFF: &[Allowance] = &[
+    Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
+    Allowance::Differs("dueAt", "until when it is put off"),
+    Allowance::Differs("DUE#", "the row that says so"),
+    Allowance::Differs("OUTBOX#settle_booking", "the message that is sent then"),
+];
 
 /// Clerk tells that the interviewer is shut out.
 fn barred(how: Value) -> Value {
@@ -512,27 +564,8 @@ fn schedules() -> Vec<Case> {
                 Act::Sweep
             })
         })
-        .followed_by(&[Act::Pass(16 * MINUTE), Act::Sweep])
-        .allowing(&[
-            Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
-            Allowance::Differs("dueAt", "until when it is put off"),
-        ]),
-        case("sweep_bookings", "no event of a recorded session arrived", |scene| {
-            Box::pin(async {
-                let booking = scene.book(1).await;
-                scene.agree(&booking).await;
-                scene.follow().await;
-                scene.recorded(&booking).await;
-                scene.stage.advance(27 * HOUR);
-                Act::Sweep
-            })
-        })
-        .followed_by(&[Act::Pass(20 * MINUTE), Act::Sweep, Act::Pass(61 * MINUTE), Act::Sweep])
-        .allowing(&[
-            Allowance::Differs("version", "a booking is put off where Stream cannot be asked"),
-            Allowance::Differs("dueAt", "until when it is put off"),
-            Allowance::Differs("DUE#", "the row that says so"),
-        ]),
+        // What is sent once is not sent again.
+        .followed_by(&[Act::Follow, Act::Pass(16 * MINUTE), Act::Sweep, Act::Follow]),
         case("check_secrets", "the keys of the test have no age", |_| Box::pin(async { Act::CheckSecrets }))
             .allowing(&[Allowance::ShowsNothing("it only tells how old they are")]),
         case("reconcile_ledger", "all is well", |scene| {

@@ -592,7 +592,7 @@ impl Model {
         }
     }
 
-    /// What the sweep may make of one booking: more than one thing only where Stream may have brought news.
+    /// What settling may make of one booking that the sweep has sent: more than one thing only where Stream may have brought news.
     pub fn swept(booking: &Booking, now: i64) -> Vec<Booking> {
         let State::Scheduled { clicked, objected } = booking.state else { return vec![booking.clone()] };
         if booking.due > now {

@@ -8,7 +8,7 @@ use crate::script::script;
 use crate::steps::Step;
 use crate::world::{Check, Outcome, Run, differing, fits};
 
-/// The choice by which each booking of a sweep goes the way that is stored; the others send all one way.
+/// The choice by which each booking that is settled goes the way that is stored; the others send all one way.
 const AS_STORED: usize = 2;
 
 impl Run {
@@ -81,16 +81,13 @@ impl Run {
         changed.filter(|id| id != NEW).collect()
     }
 
-    /// A sweep settles each booking by itself: where it may do one thing or another, it is taken at its word.
-    async fn sweep_as_stored(&self, before: &Model, after: &mut Model) {
-        for (id, booking) in &before.bookings {
-            let outcomes = Model::swept(booking, self.stage.now());
-            if outcomes.len() > 1 {
-                let stored = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.unwrap_or_default();
-                if let Some(found) = outcomes.into_iter().find(|b| same(b, &stored).is_ok()) {
-                    after.bookings.insert(id.clone(), found);
-                }
-            }
+    /// Two bookings may be settled at once: where one thing or another may become of each, it is taken at its word.
+    async fn settle_as_stored(&self, id: &str, before: &Model, after: &mut Model) {
+        let Some(booking) = before.bookings.get(id) else { return };
+        let stored = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.unwrap_or_default();
+        let mut outcomes = Model::swept(booking, self.stage.now()).into_iter();
+        if let Some(found) = outcomes.find(|b| same(b, &stored).is_ok()) {
+            after.bookings.insert(id.to_owned(), found);
         }
     }
 
@@ -110,8 +107,10 @@ impl Run {
                 continue;
             }
             let (mut after, expected) = self.predict(&model, step, choice);
-            if choice == AS_STORED && matches!(step, Step::Sweep) {
-                self.sweep_as_stored(&model, &mut after).await;
+            if choice == AS_STORED
+                && let Some(id) = step.settles()
+            {
+                self.settle_as_stored(&id, &model, &mut after).await;
             }
             model = after;
             if let (Outcome::Answer(answer), Some(expected)) = (outcome, &expected) {

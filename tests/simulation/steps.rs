@@ -59,6 +59,7 @@ impl Step {
                 Effect::EndCall { .. } => "end call",
                 Effect::CancelBookings { .. } => "cancel bookings",
                 Effect::LiftLock { .. } => "lift lock",
+                Effect::SettleBooking { .. } => "settle booking",
                 Effect::CopyRecording { .. } => "copy recording",
                 Effect::CopyTranscript { .. } => "copy transcript",
                 Effect::Feedback { .. } => "write feedback",
@@ -67,6 +68,13 @@ impl Step {
             Self::Relay => "relay",
             Self::Sweep => "sweep",
         }
+    }
+
+    /// The booking that is settled, if it is due.
+    pub fn settles(&self) -> Option<String> {
+        let Self::Work(queued) = self else { return None };
+        let Effect::SettleBooking { booking_id, .. } = &queued.message.effect else { return None };
+        Some(booking_id.to_string())
     }
 }
 
@@ -301,6 +309,7 @@ impl Pool {
             Step::Work(queued) => match &queued.message.effect {
                 Effect::CopyRecording { booking_id, .. }
                 | Effect::CopyTranscript { booking_id, .. }
+                | Effect::SettleBooking { booking_id, .. }
                 | Effect::Feedback { booking_id, .. } => Some(booking_id.to_string()),
                 _ => None,
             },
@@ -314,7 +323,12 @@ impl Pool {
         let Some(booking) = booking.and_then(|id| model.bookings.get(&id)) else {
             return self.draw(random, model, now);
         };
-        if random.percent(15) {
+        let settling =
+            self.queue.iter().cloned().map(Step::Work).find(|work| work.settles().as_ref() == Some(&booking.id));
+        if let Some(settling) = settling.filter(|_| random.percent(30)) {
+            return settling;
+        }
+        if random.percent(5) {
             return Step::Sweep;
         }
         let what = random.pick(&["cancel", "cancel", "complete", "complete", "consent", "reschedule"]);

@@ -96,18 +96,31 @@ impl Run {
     pub async fn sweep_without_stream(&mut self) -> Check {
         let (_, booking) = self.one_booking(HOUR).await?;
         self.stage.advance(30 * HOUR);
-        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.sweep_and_settle(Weather::Fair).await?;
         self.stage.advance(26 * HOUR);
         let (_, other) = self.one_booking(HOUR).await?;
         self.stage.advance(3 * HOUR);
-        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.sweep_and_settle(Weather::Fair).await?;
         self.stage.advance(24 * HOUR);
-        self.step(&Step::Sweep, Weather::Provider { times: 3 }).await?;
+        self.sweep_and_settle(Weather::Provider { times: 3 }).await?;
         assert!(self.model.bookings[&booking].is_cancelled() && self.model.bookings[&other].is_scheduled());
         self.stage.advance(STREAM_AWAITED);
-        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.sweep_and_settle(Weather::Fair).await?;
         assert!(self.model.bookings[&other].is_cancelled());
         audit(&self.stage, &self.model).await
+    }
+
+    /// The sweep finds what is due, and all of it is settled in this weather.
+    async fn sweep_and_settle(&mut self, weather: Weather) -> Check {
+        self.step(&Step::Sweep, Weather::Fair).await?;
+        self.stage.advance(1);
+        self.step(&Step::Relay, Weather::Fair).await?;
+        for work in std::mem::take(&mut self.pool.queue).into_iter().map(Step::Work) {
+            if work.settles().is_some() {
+                self.step(&work, weather).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Who repeats a request under its key until it is answered gets it done once, however many requests and answers to

@@ -204,7 +204,7 @@ impl Run {
         }
     }
 
-    /// What a step makes of a model. `choice` picks among what the sweep may do.
+    /// What a step makes of a model. `choice` picks among what may become of a booking that is due.
     pub fn predict(&self, model: &Model, step: &Step, choice: usize) -> (Model, Option<Expected>) {
         let (mut after, now) = (model.clone(), self.stage.now());
         let told = Some(Expected { status: 200, ..Expected::default() });
@@ -229,18 +229,17 @@ impl Run {
                     }
                     Effect::Feedback { booking_id, .. } => after.write_feedback(&booking_id.to_string()),
                     Effect::CancelBookings { user_id, .. } => after.cancel_bookings_of(user_id.as_str(), now),
+                    Effect::SettleBooking { booking_id, .. } => {
+                        if let Some(booking) = after.bookings.get_mut(&booking_id.to_string()) {
+                            let outcomes = Model::swept(booking, now);
+                            *booking = outcomes[choice.min(outcomes.len() - 1)].clone();
+                        }
+                    }
                     _ => {}
                 }
                 None
             }
-            Step::Relay => None,
-            Step::Sweep => {
-                for booking in after.bookings.values_mut() {
-                    let outcomes = Model::swept(booking, now);
-                    *booking = outcomes[choice.min(outcomes.len() - 1)].clone();
-                }
-                None
-            }
+            Step::Relay | Step::Sweep => None,
         };
         (after, expected)
     }
@@ -315,8 +314,8 @@ impl Run {
             fits(answer, expected)?;
             self.model = after;
             self.welcome(step, answer);
-        } else if matches!(step, Step::Sweep) || was_troubled {
-            // A sweep goes on after a booking it could not settle, so what it did has to be looked at.
+        } else if step.settles().is_some() || was_troubled {
+            // Whether Stream has brought news has to be looked at.
             self.find_out_bookings(step, was_troubled).await?;
         } else {
             let changed = differing(&self.model, &after);
@@ -478,7 +477,7 @@ impl Run {
         Ok(record["expiresAt"] == self.stage.now() + DAY)
     }
 
-    /// What a worker or a sweep did, booking by booking; each is a transaction of its own.
+    /// What a worker did, booking by booking; each is a transaction of its own.
     async fn find_out_bookings(&mut self, step: &Step, may_be_undone: bool) -> Check {
         let (first, _) = self.predict(&self.model, step, 0);
         let (second, _) = self.predict(&self.model, step, 1);
@@ -503,7 +502,7 @@ impl Run {
                 // A generation that failed for good says so, and one that begins anew takes that back.
                 possible.extend([failed(Some("FAILED")), failed(None)]);
             }
-            if may_be_undone && matches!(step, Step::Sweep) && before.is_scheduled() {
+            if may_be_undone && step.settles().as_ref() == Some(&id) && before.is_scheduled() {
                 // Nothing that Stream could change is decided while it cannot be asked.
                 possible.push(Booking { due: self.stage.now() + STREAM_AWAITED, ..before.clone() });
             }
@@ -549,6 +548,7 @@ impl Run {
         for round in 0..12 {
             self.stage.advance(if round % 2 == 0 { 5 * HOUR } else { 26 * HOUR });
             self.step(&Step::Sweep, Weather::Fair).await?;
+            self.stage.advance(1);
             self.step(&Step::Relay, Weather::Fair).await?;
             for mut queued in std::mem::take(&mut self.pool.queue) {
                 queued.receives = 0;

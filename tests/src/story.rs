@@ -8,6 +8,7 @@ use jiff::ToSpan;
 use jiff::civil::date;
 use serde_json::{Value, json};
 use simulators::PlayRequest;
+use store::outbox::{Effect, Message};
 use testing::{Item, Meter, Reading, Stored};
 
 use crate::stage::{ADMIN, Queued, Stage};
@@ -342,7 +343,21 @@ impl Teller {
         let reason = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
         self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{id}/cancel"), reason).await;
         self.ask("list_all_bookings", ADMIN, "GET", "/api/admin/bookings?limit=5", Value::Null).await;
+        self.settle(&id).await;
         self.somebody_leaves().await;
+    }
+
+    /// Nobody settles a booking, so the sweep sends it once it is due.
+    async fn settle(&mut self, id: &str) {
+        self.follow().await;
+        let due_at = LATER[1].parse::<jiff::Timestamp>().unwrap() + 2.hours();
+        self.stage.app.clock.set(due_at + 10.minutes());
+        let effect = Effect::SettleBooking { booking_id: id.parse().unwrap(), due_at, aside_since: None };
+        let message = Message { outbox_id: effect.outbox_id(), origin: None, effect };
+        self.work(&Queued { queue: "settlement".to_owned(), message, receives: 1 }).await;
+        let booking = self.stage.item(&format!("BOOKING#{id}"), "BOOKING").await.expect("a booking");
+        assert_eq!(booking["status"], "CANCELLED", "{booking}");
+        self.follow().await;
     }
 
     /// A candidate with a coming booking deletes their account.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
+use domain::booking::{Booking, FeedbackState, NEWS_AWAITED, WORD_AWAITED};
 use domain::settlement::{Attendance, CallSession, Told};
 use jiff::Timestamp;
 use kit::App;
@@ -42,7 +42,7 @@ pub async fn ask_stream(app: &App, booking: &Booking) -> Result<Answered, Error>
     }
 }
 
-/// Trouble as an error of the sweep.
+/// Trouble as an error of whoever settles.
 fn trouble(trouble: Trouble) -> Error {
     kit::Failure::from(trouble).error
 }
@@ -86,7 +86,8 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     Ok(if is_new || is_sent_for { Answered::SomethingNew } else { Answered::NothingNew })
 }
 
-/// Sends for the files that nobody has sent for, and for the feedback that is missing or may be renewed. Says whether there were any.
+/// Sends for the files that nobody has sent for, and for the feedback that is missing or may be renewed. Says whether there are any on
+/// their way: what an attempt has sent for that was then cut off, or a webhook a moment ago, is news for an hour too.
 async fn send_for(
     app: &App,
     booking: &Booking,
@@ -120,11 +121,17 @@ async fn send_for(
     let items = app.table.batch_get(&known).await?;
     let mut is_new = false;
     for (effect, key) in effects.into_iter().zip(&known) {
-        if items.get::<outbox::Row>(key)?.is_none() && !is_stored(app, booking, &effect).await? {
+        let row: Option<outbox::Row> = items.get(key)?;
+        let is_news =
+            row.as_ref().is_none_or(|row| booking.is_scheduled() && app.now() < row.created_at + NEWS_AWAITED);
+        if !is_news || is_stored(app, booking, &effect).await? {
+            continue;
+        }
+        is_new = true;
+        if row.is_none() {
             let mut tx = Tx::new();
             outbox::write(&mut tx, &effect, app.now())?;
             tx.commit(&app.table).await?;
-            is_new = true;
         }
     }
     Ok(is_new)

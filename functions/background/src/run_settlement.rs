@@ -6,6 +6,7 @@ use store::outbox::Effect;
 
 use crate::absence::{cancel_bookings, lift_lock};
 use crate::run_stream::wrong_queue;
+use crate::settling::settle_booking;
 
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ pub fn run_settlement(app: App, delivery: Delivery) -> BoxFuture<'static, Result
         match effect {
             Effect::CancelBookings { user_id, .. } => cancel_bookings(&app, user_id).await,
             Effect::LiftLock { user_id, .. } => lift_lock(&app, user_id).await,
+            Effect::SettleBooking { .. } => settle_booking(&app, effect).await,
             _ => Err(wrong_queue(effect).into()),
         }
     })

@@ -1,4 +1,4 @@
-//! Settling one due booking: what the sweep column of the settlement table says (DECISIONS.md, "When credits move").
+//! Settling one due booking, which the sweep has sent: what the sweep column of the settlement table says (DECISIONS.md, "When credits move").
 
 use std::time::Duration;
 
@@ -6,66 +6,61 @@ use domain::booking::{Asked, Booking, Sweep};
 use domain::ids::{BookingId, TransactionId};
 use domain::problem::Problem;
 use jiff::Timestamp;
-use kit::App;
 use kit::error::chain;
+use kit::telemetry::{Metric, count};
+use kit::{App, Failure};
 use store::booking::attendance;
 use store::due::{self, DueRow};
+use store::outbox::Effect;
 use store::settlement::{cancellation_keys, capture_keys, write_cancellation, write_capture};
 use store::{StoreError, Tx, booking, contention, keys};
 use tokio::sync::OnceCell;
 
 use crate::ask_stream::{Answered, ask_stream};
+use crate::run_stream::wrong_queue;
 
-/// How long Stream may be asked about one booking: by its budget and this a run ends in time.
-const ASKED_AT_MOST: Duration = Duration::from_mins(1);
+/// How long Stream may be asked about one booking, so that a run of the worker ends in time.
+const ASKED_AT_MOST: Duration = Duration::from_secs(40);
 
 /// What became of one due row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+enum Outcome {
     /// It is gone: its booking was settled, or is due at another hour.
     Done,
     /// Stream could not be asked, so its booking is due at another hour.
     PutOff,
-    /// It stays for the next sweep.
-    Later,
     /// It is not ripe yet.
     Early,
-    /// Nothing that is stored of its booking can be settled before somebody has mended it, so it lies aside.
-    SetAside,
 }
 
-/// One booking's trouble must not keep the others from being settled.
-pub async fn settle_or_log(app: &App, row: &DueRow) -> Outcome {
-    let Some(id) = row.booking() else {
-        return set_aside(app, row, "its sort key is no booking's id".to_owned()).await;
+/// Carries out [`Effect::SettleBooking`]. While Stream cannot be asked nothing fails: its booking is due at another time, and is
+/// sent again then. What nobody can settle before it is mended goes aside. A message fails where the table does, and comes again.
+pub async fn settle_booking(app: &App, effect: &Effect) -> Result<(), Failure> {
+    let Effect::SettleBooking { booking_id, due_at, aside_since } = effect else {
+        return Err(wrong_queue(effect).into());
     };
+    let (id, due_at) = (*booking_id, *due_at);
+    let row = DueRow { hour: hour_of(due_at), sort: id.to_string(), due_at };
     let answer = OnceCell::new();
     let settled =
         contention::retry(|| app.ids.random(), StoreError::is_contended, || settle(app, id, row.hour, &answer));
-    match settled.await {
-        Ok(outcome) => outcome,
-        Err(error) if error.is_lasting() => set_aside(app, row, chain(&error)).await,
-        Err(error) => {
-            let why = chain(&error);
-            if matches!(error, StoreError::Corrupt(_)) {
-                tracing::error!(booking.id = %id, error = why, "a due booking was not settled");
-            } else {
-                tracing::warn!(booking.id = %id, error = why, "a due booking was not settled");
-            }
-            Outcome::Later
-        }
+    let outcome = match settled.await {
+        Err(error) if error.is_lasting() => return Ok(set_aside(app, &row, chain(&error)).await?),
+        outcome => outcome?,
+    };
+    if outcome == Outcome::PutOff {
+        count(Metric::SettlementsLeft, 1, app.now());
     }
+    if aside_since.is_some() && outcome != Outcome::Early {
+        due::take_back(&app.table, &row).await?;
+    }
+    Ok(())
 }
 
-async fn set_aside(app: &App, row: &DueRow, why: String) -> Outcome {
+/// Lets a row lie aside until somebody has mended what it is about.
+pub async fn set_aside(app: &App, row: &DueRow, why: String) -> Result<(), StoreError> {
     tracing::error!(booking.id = row.sort, due.hour = %row.hour, error = why, "a due booking was set aside");
-    match due::set_aside(&app.table, row, why, app.now()).await {
-        Ok(()) => Outcome::SetAside,
-        Err(error) => {
-            tracing::warn!(booking.id = row.sort, error = chain(&error), "a due booking could not be set aside");
-            Outcome::Later
-        }
-    }
+    due::set_aside(&app.table, row, why, app.now()).await
 }
 
 /// What Stream said, asked once however often the settlement is contended.
@@ -89,16 +84,16 @@ async fn ask(app: &App, booking: &Booking) -> Asked {
 async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> Result<Outcome, StoreError> {
     let now = app.now();
     let before = booking::get(&app.table, id).await?;
-    let Some((before, due_at)) = before.and_then(|b| b.due_at.map(|at| (b, at))).filter(|(_, at)| hour_of(*at) == hour)
-    else {
-        // A row that its booking has left behind.
+    let due_at = before.as_ref().and_then(|booking| booking.due_at);
+    let is_left_behind = due_at.map(hour_of) != Some(hour);
+    if is_left_behind {
         let mut tx = Tx::new();
         tx.delete(keys::due(hour, id));
         tx.commit(&app.table).await?;
-        return Ok(Outcome::Done);
-    };
+    }
+    let (Some(before), Some(due_at)) = (before, due_at) else { return Ok(Outcome::Done) };
     if due_at > now {
-        return Ok(Outcome::Early);
+        return Ok(if is_left_behind { Outcome::Done } else { Outcome::Early });
     }
     let mut asked = Asked::NotYet;
     let mut facts = attendance(&app.table, id).await?;
@@ -139,7 +134,7 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
     }
 }
 
-/// Lets the sweep look at a booking at another time, or not any more.
+/// Lets a booking be due at another time, or not any more.
 async fn look_again(
     app: &App,
     before: &Booking,

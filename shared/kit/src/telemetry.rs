@@ -61,7 +61,9 @@ pub enum Metric {
     WorkDelayed,
     /// How many days the oldest of the providers' secrets is in force.
     SecretAgeDays,
-    /// A due booking that a sweep could not settle: Stream could not be asked, or something failed.
+    /// Due bookings that a run of the sweep has sent to be settled.
+    SettlementsSent,
+    /// Due bookings that are not settled: the sweep has sent them before and still finds them, or Stream could not be asked.
     SettlementsLeft,
     /// Due bookings that lie aside: nothing that is stored of them can be settled before somebody has mended it.
     SettlementsSetAside,
@@ -80,6 +82,7 @@ impl Metric {
             Self::LedgerRoundComplete => "LedgerRoundComplete",
             Self::WorkDelayed => "WorkDelayed",
             Self::SecretAgeDays => "SecretAgeDays",
+            Self::SettlementsSent => "SettlementsSent",
             Self::SettlementsLeft => "SettlementsLeft",
             Self::SettlementsSetAside => "SettlementsSetAside",
         }

@@ -43,6 +43,18 @@ struct Pointer {
     booking_id: BookingId,
 }
 
+/// The row by which the sweep finds a booking. It says when that is due, so that what is not is left alone unread.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Due {
+    booking_id: BookingId,
+    due_at: Timestamp,
+}
+
+fn due_row(at: Timestamp, booking_id: BookingId) -> Result<Item, StoreError> {
+    Item::new(keys::due(at, booking_id), "Due", &Due { booking_id, due_at: at })
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Pair {
@@ -58,7 +70,7 @@ pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     let pair = Pair { interviewer_id: booking.interviewer_id.clone() };
     tx.put(Item::new(keys::booked(&booking.interviewee_id, &booking.interviewer_id), "Booked", &pair)?);
     if let Some(at) = booking.due_at {
-        tx.create(Item::new(keys::due(at, booking.booking_id), "Due", &pointer)?);
+        tx.create(due_row(at, booking.booking_id)?);
     }
     Ok(())
 }
@@ -67,14 +79,13 @@ pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
 /// the sweep is to look at another time, and goes when it need not look any more.
 pub fn replace(tx: &mut Tx, before: &Booking, after: &Booking) -> Result<(), StoreError> {
     tx.replace(item(&Booking { version: before.version + 1, ..after.clone() })?, before.version);
-    let row = |b: &Booking| b.due_at.map(|at| keys::due(at, b.booking_id));
-    let (old, new) = (row(before), row(after));
-    if old != new {
-        if let Some(old) = old {
+    if before.due_at != after.due_at {
+        let key = |b: &Booking| b.due_at.map(|at| keys::due(at, b.booking_id));
+        if let Some(old) = key(before).filter(|old| Some(old) != key(after).as_ref()) {
             tx.delete(old);
         }
-        if let Some(new) = new {
-            tx.put(Item::new(new, "Due", &Pointer { booking_id: after.booking_id })?);
+        if let Some(at) = after.due_at {
+            tx.put(due_row(at, after.booking_id)?);
         }
     }
     Ok(())

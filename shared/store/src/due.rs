@@ -2,7 +2,7 @@
 //! stored of them can be settled before somebody has mended it.
 
 use domain::ids::BookingId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
@@ -15,6 +15,8 @@ pub struct DueRow {
     pub hour: Timestamp,
     /// Its sort key: a booking's id, if it is one of ours.
     pub sort: String,
+    /// When its booking is to be looked at. A row that does not say so is due when its hour is over.
+    pub due_at: Timestamp,
 }
 
 impl DueRow {
@@ -25,17 +27,31 @@ impl DueRow {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Place {
     sk: String,
+    #[serde(default)]
+    due_at: serde_json::Value,
 }
+
+impl Place {
+    fn into_row(self, hour: Timestamp) -> DueRow {
+        let told = self.due_at.as_str().and_then(|at| at.parse().ok());
+        DueRow { hour, sort: self.sk, due_at: told.unwrap_or(hour + LAST_SECOND) }
+    }
+}
+
+/// From the beginning of an hour to its last second.
+const LAST_SECOND: SignedDuration = SignedDuration::from_secs(3599);
 
 /// How many rows of an hour are read at once; the next run reads what these leave.
 const ROWS_AT_MOST: usize = 10_000;
 
-/// The rows of the UTC hour of `hour`. Nothing of them but their keys is read, so none can keep the others from being found.
+/// The rows of the UTC hour of `hour`. Nothing of them but their keys must be readable, so none can keep the others from
+/// being found.
 pub async fn in_hour(table: &Table, hour: Timestamp) -> Result<Vec<DueRow>, StoreError> {
     let places: Vec<Place> = table.query_all(Query::partition(keys::due_partition(hour)), ROWS_AT_MOST).await?;
-    Ok(places.into_iter().map(|place| DueRow { hour, sort: place.sk }).collect())
+    Ok(places.into_iter().map(|place| place.into_row(hour)).collect())
 }
 
 /// A row that was set aside.
@@ -55,6 +71,13 @@ pub struct SetAside {
     pub again: bool,
 }
 
+impl SetAside {
+    /// The row it was.
+    pub fn row(&self) -> DueRow {
+        DueRow { hour: self.hour, sort: self.sort.clone(), due_at: self.hour }
+    }
+}
+
 /// Sets a row aside.
 pub async fn set_aside(table: &Table, row: &DueRow, why: String, at: Timestamp) -> Result<(), StoreError> {
     let aside = SetAside { hour: row.hour, sort: row.sort.clone(), why, at, again: false };
@@ -72,10 +95,9 @@ pub async fn take_back(table: &Table, row: &DueRow) -> Result<(), StoreError> {
 }
 
 /// How many rows are set aside, and those that are to be tried again.
-pub async fn aside(table: &Table) -> Result<(usize, Vec<DueRow>), StoreError> {
+pub async fn aside(table: &Table) -> Result<(usize, Vec<SetAside>), StoreError> {
     let rows: Vec<serde_json::Value> = table.query_all(Query::partition(keys::SET_ASIDE), ROWS_AT_MOST).await?;
     let count = rows.len();
     let readable = rows.into_iter().filter_map(|row| serde_json::from_value::<SetAside>(row).ok());
-    let again = readable.filter(|aside| aside.again).map(|aside| DueRow { hour: aside.hour, sort: aside.sort });
-    Ok((count, again.collect()))
+    Ok((count, readable.filter(|aside| aside.again).collect()))
 }

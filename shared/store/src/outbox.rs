@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{StoreError, from_sdk};
 use crate::item::Item;
 use crate::table::{Position, key_attributes};
-use crate::{Page, Query, Table, Tx, keys, origin};
+use crate::{Key, Page, Query, Table, Tx, keys, origin};
 
 /// How long a relayed row is kept for operators.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -106,6 +106,16 @@ pub enum Effect {
         /// The word of Clerk that told of the lock.
         cause: String,
     },
+    /// Settle a booking that is due, or look after one that is paid.
+    SettleBooking {
+        /// Which.
+        booking_id: BookingId,
+        /// When it was to be looked at.
+        due_at: Timestamp,
+        /// Since when its row has been lying aside, where an operator has asked for another try.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aside_since: Option<Timestamp>,
+    },
     /// Copy a recording to our bucket, or delete it at Stream where consent is missing.
     CopyRecording {
         /// Of which booking.
@@ -139,6 +149,12 @@ impl Effect {
             Self::EndCall { booking_id } => format!("end_call:{booking_id}"),
             Self::CancelBookings { user_id, cause } => format!("cancel_bookings:{user_id}:{cause}"),
             Self::LiftLock { user_id, cause } => format!("lift_lock:{user_id}:{cause}"),
+            Self::SettleBooking { booking_id, due_at, aside_since: None } => {
+                format!("settle_booking:{booking_id}:{due_at}")
+            }
+            Self::SettleBooking { booking_id, due_at, aside_since: Some(since) } => {
+                format!("settle_booking:{booking_id}:{due_at}:aside:{since}")
+            }
             Self::CopyRecording { booking_id, file } => {
                 format!("copy_recording:{booking_id}:{}", crate::media::digest(&file.session_id, &file.filename))
             }
@@ -155,7 +171,7 @@ impl Effect {
             Self::CreateCall { .. } | Self::MatchRecording { .. } | Self::MoveCall { .. } | Self::EndCall { .. } => {
                 Queue::Stream
             }
-            Self::CancelBookings { .. } | Self::LiftLock { .. } => Queue::Settlement,
+            Self::CancelBookings { .. } | Self::LiftLock { .. } | Self::SettleBooking { .. } => Queue::Settlement,
             Self::CopyRecording { .. } | Self::CopyTranscript { .. } => Queue::Media,
             Self::Feedback { .. } => Queue::Generation,
         }
@@ -218,6 +234,25 @@ pub async fn write_step(table: &Table, effect: &Effect, step: &str, now: Timesta
     let mut tx = Tx::new();
     tx.create(row(effect, outbox_id, now)?);
     tx.commit(table).await
+}
+
+/// Asks for those of the effects that nobody has asked for before, and says how many that were. An effect is known for as long
+/// as its row is kept.
+pub async fn write_once(table: &Table, effects: &[Effect], now: Timestamp) -> Result<usize, StoreError> {
+    let keys: Vec<Key> = effects.iter().map(|effect| keys::outbox(&effect.outbox_id())).collect();
+    let known = table.batch_get(&keys).await?;
+    let mut asked = 0;
+    for (effect, _) in effects.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
+        let mut tx = Tx::new();
+        write(&mut tx, effect, now)?;
+        match tx.commit(table).await {
+            Ok(()) => asked += 1,
+            // Another run was faster, or an attempt whose answer was lost.
+            Err(StoreError::Contended) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(asked)
 }
 
 /// Marks a row as relayed: it leaves the index and expires in a week. [`StoreError::Contended`] where a rival's transaction

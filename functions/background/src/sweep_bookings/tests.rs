@@ -1,18 +1,79 @@
 use domain::booking::{Applied, Booking, CancelCode, CancelledBy, Party, State};
 use domain::settlement::{SettlementReason, Told};
 use jiff::SignedDuration;
+use kit::worker::Delivery;
 use serde_json::{Value, json};
 use simulators::{Fault, PlayRequest};
+use store::outbox::{self, Effect, Message};
 use store::{Item, Tx, due, keys};
 use testing::noon;
 
 use super::sweep_bookings;
+use crate::run_settlement::run_settlement;
 use crate::stage::{PRICE, Stage, booking_id, cid};
 
-/// Moves the clock to so many minutes after the booking's start and sweeps.
+/// Moves the clock to so many minutes after the booking's start, sweeps, and works off what was sent.
 async fn sweep_at(stage: &Stage, minute: i64) -> Value {
+    let told = only_sweep_at(stage, minute).await;
+    for message in sent(stage).await {
+        run_settlement(stage.app.clone(), Delivery { message: message.clone(), receive_count: 1 }).await.unwrap();
+        outbox::mark_relayed(&stage.app.table, &message.outbox_id, stage.app.now()).await.unwrap();
+    }
+    told
+}
+
+async fn only_sweep_at(stage: &Stage, minute: i64) -> Value {
     stage.app.clock.set(noon() + SignedDuration::from_mins(minute));
     sweep_bookings(stage.app.clone(), Value::Null).await.unwrap()
+}
+
+/// The messages that wait for the worker.
+async fn sent(stage: &Stage) -> Vec<Message> {
+    let before = stage.app.now() + SignedDuration::from_hours(1);
+    let rows = outbox::waiting(&stage.app.table, before, 100, None).await.unwrap().rows;
+    let rows = rows.iter().filter(|row| row.queue == "settlement");
+    rows.map(|row| serde_json::from_str(&row.message).unwrap()).collect()
+}
+
+fn counts(sent: u64, left: u64, set_aside: u64) -> Value {
+    json!({ "sent": sent, "left": left, "setAside": set_aside })
+}
+
+#[tokio::test]
+async fn what_is_due_is_sent_once_however_long_it_waits_and_settled_once_however_often_it_comes() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    for party in [Party::Interviewee, Party::Interviewer] {
+        was_there(&stage, party, 0, 50).await;
+    }
+    assert_eq!(only_sweep_at(&stage, 119).await, counts(0, 0, 0));
+    assert_eq!(only_sweep_at(&stage, 120).await, counts(1, 0, 0));
+    for minute in [125, 130, 3000] {
+        assert_eq!(only_sweep_at(&stage, minute).await, counts(0, 1, 0));
+    }
+    let [message] = &*sent(&stage).await else { panic!("it was sent once") };
+    let due_at = noon() + SignedDuration::from_hours(2);
+    let expected = Effect::SettleBooking { booking_id: booking_id(), due_at, aside_since: None };
+    assert_eq!((&message.effect, &*message.outbox_id), (&expected, &*expected.outbox_id()));
+    for receive_count in 1..4 {
+        run_settlement(stage.app.clone(), Delivery { message: message.clone(), receive_count }).await.unwrap();
+        assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+        assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
+    }
+    assert_eq!(only_sweep_at(&stage, 3005).await, counts(0, 0, 0));
+}
+
+#[tokio::test]
+async fn a_booking_that_is_put_off_within_its_hour_is_sent_again() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
+    was_there(&stage, Party::Interviewee, 0, 30).await;
+    assert_eq!(sweep_at(&stage, 120).await, counts(1, 0, 0));
+    assert_eq!(due_at(&stage).await, Some(135));
+    assert_eq!(sweep_at(&stage, 134).await, counts(0, 0, 0), "not sent before its time");
+    assert_eq!(sweep_at(&stage, 135).await, counts(1, 0, 0));
+    assert_eq!(reason(&stage).await, Some(SettlementReason::InterviewerNoShow));
 }
 
 async fn was_there(stage: &Stage, party: Party, from: i64, to: i64) {
@@ -45,11 +106,11 @@ async fn a_held_session_is_paid_an_hour_after_its_end_and_once() {
     was_there(&stage, Party::Interviewer, 0, 50).await;
     sweep_at(&stage, 119).await;
     assert_eq!(reason(&stage).await, None);
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 0 }));
+    assert_eq!(sweep_at(&stage, 120).await, counts(1, 0, 0));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
     assert_eq!(stage.booking().await.time_in_call.map(|time| time.together_seconds), Some(50 * 60));
     for minute in [121, 180, 2000] {
-        assert_eq!(sweep_at(&stage, minute).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 0 }));
+        assert_eq!(sweep_at(&stage, minute).await, counts(0, 0, 0));
     }
     assert_eq!(stage.balances("cara").await, (100 - PRICE, 0, 0));
     assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
@@ -118,7 +179,7 @@ async fn an_objection_is_decided_by_what_stream_knows_an_hour_after_the_end() {
     stage.booked(false).await;
     stage.change(objected).await;
     stage.stream.fail(Fault { status: 503, times: 1, ..Fault::default() });
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 1, "left": 0, "setAside": 0 }));
+    assert_eq!(sweep_at(&stage, 120).await, counts(1, 0, 0));
     assert_eq!(reason(&stage).await, None);
     sweep_at(&stage, 135).await;
     let State::Cancelled { cancellation, settlement } = stage.booking().await.state else { panic!("it is released") };
@@ -163,9 +224,9 @@ async fn nothing_is_released_while_stream_cannot_be_asked() {
 async fn unheard_of_session() -> Stage {
     let stage = Stage::new().await;
     let booking = stage.booked(true).await;
-    let create = crate::stage::delivery(store::outbox::Effect::CreateCall { booking_id: booking_id() });
+    let create = crate::stage::delivery(Effect::CreateCall { booking_id: booking_id() });
     crate::run_stream::run_stream(stage.app.clone(), create).await.unwrap();
-    let matching = store::outbox::Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
+    let matching = Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
     crate::run_stream::run_stream(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
     let id = booking.booking_id.to_string();
     let how = PlayRequest { transcript: Some("weak-javascript-20min".into()), ..PlayRequest::default() };
@@ -257,11 +318,11 @@ async fn what_cannot_be_settled_lies_aside_and_keeps_nobody_waiting_until_it_is_
     let position = store::booking::SweepPosition { hour: hours(402), reached: None };
     store::booking::write_sweep_position(&stage.app.table, position).await.unwrap();
 
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 2 }));
+    assert_eq!(sweep_at(&stage, 120).await, counts(2, 0, 1));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+    assert_eq!(sweep_at(&stage, 125).await, counts(0, 0, 2));
     let reached = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
     assert_eq!((reached.hour, reached.reached), (noon() + SignedDuration::from_hours(2), None));
-    assert_eq!(sweep_at(&stage, 125).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 2 }));
 
     // It is mended, and an operator lets it be tried again; the other one still makes no sense.
     let (cara, ivy) = ("cara".parse().unwrap(), "ivy".parse().unwrap());
@@ -279,7 +340,8 @@ async fn what_cannot_be_settled_lies_aside_and_keeps_nobody_waiting_until_it_is_
         let aside = due::SetAside { hour, sort, why: "it".into(), at: noon(), again: true };
         spoil(&stage, keys::set_aside(hour, &aside.sort), &serde_json::to_value(&aside).unwrap()).await;
     }
-    assert_eq!(sweep_at(&stage, 130).await, json!({ "settled": 1, "putOff": 0, "left": 0, "setAside": 1 }));
+    assert_eq!(sweep_at(&stage, 130).await, counts(1, 0, 2), "one is sent, and lies there until it is settled");
+    assert_eq!(sweep_at(&stage, 131).await, counts(0, 0, 1));
     assert!(stage.booking_of(garbage).await.is_cancelled(), "nobody was seen");
     assert_eq!(due::aside(&stage.app.table).await.unwrap(), (1, vec![]));
     assert_eq!(stage.booking_of(booking.booking_id).await.due_at, None);
@@ -297,7 +359,8 @@ async fn a_wallet_that_does_not_hold_the_price_is_no_rival() {
     let mut wallet = store::wallet::wallet(&items, &cara, domain::money::Asset::Credit).unwrap();
     wallet.held = PRICE - 1;
     spoil(&stage, key, &serde_json::to_value(&wallet).unwrap()).await;
-    assert_eq!(sweep_at(&stage, 120).await, json!({ "settled": 0, "putOff": 0, "left": 0, "setAside": 1 }));
+    assert_eq!(sweep_at(&stage, 120).await, counts(1, 0, 0));
+    assert_eq!(sweep_at(&stage, 125).await, counts(0, 0, 1));
     let why: Value = stage
         .app
         .table
