@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::booking::{Booking, FeedbackState, NEWS_AWAITED, WORD_AWAITED};
+use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
 use domain::settlement::{Attendance, CallSession, Told};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::error::Error;
 use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
@@ -19,6 +19,10 @@ const SESSIONS_AT_MOST: usize = 30;
 
 /// How many stays one transaction writes. Nobody has as many, but for who does it on purpose.
 const STAYS_AT_ONCE: usize = 90;
+
+/// How long what was sent for counts as news: longer than an attempt that was cut off takes to come again, and well below what
+/// news is waited for, so that the look after that wait does not find it new once more.
+const NEWS_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// Whether Stream knew something that we did not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +91,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
 }
 
 /// Sends for the files that nobody has sent for, and for the feedback that is missing or may be renewed. Says whether there are any on
-/// their way: what an attempt has sent for that was then cut off, or a webhook a moment ago, is news for an hour too.
+/// their way: what an attempt has sent for that was then cut off, or a webhook a moment ago, is news still.
 async fn send_for(
     app: &App,
     booking: &Booking,
@@ -122,8 +126,7 @@ async fn send_for(
     let mut is_new = false;
     for (effect, key) in effects.into_iter().zip(&known) {
         let row: Option<outbox::Row> = items.get(key)?;
-        let is_news =
-            row.as_ref().is_none_or(|row| booking.is_scheduled() && app.now() < row.created_at + NEWS_AWAITED);
+        let is_news = row.as_ref().is_none_or(|row| booking.is_scheduled() && app.now() < row.created_at + NEWS_FOR);
         if !is_news || is_stored(app, booking, &effect).await? {
             continue;
         }
@@ -211,7 +214,6 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Pa
 #[cfg(test)]
 mod tests {
     use domain::booking::Party;
-    use jiff::SignedDuration;
     use testing::noon;
 
     use super::*;

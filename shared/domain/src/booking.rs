@@ -26,7 +26,7 @@ pub const WORD_AWAITED: SignedDuration = SignedDuration::from_hours(24);
 /// The sweep tries again after this where Stream could not be asked.
 pub const STREAM_AWAITED: SignedDuration = SignedDuration::from_mins(15);
 /// Where Stream brought something new, the sweep gives it this long to bring the rest.
-pub const NEWS_AWAITED: SignedDuration = SignedDuration::from_hours(1);
+const NEWS_AWAITED: SignedDuration = SignedDuration::from_hours(1);
 /// An objection after the sweep's first look is decided this long after it was made.
 const OBJECTION_DUE_AFTER: SignedDuration = SignedDuration::from_mins(5);
 /// A candidate can move a session until this long before its start.
