@@ -7,6 +7,7 @@
 
 mod canaries;
 mod drive;
+mod follow;
 mod leaks;
 mod policies;
 mod privilege;
