@@ -86,7 +86,7 @@ impl Stage {
         let options =
             Options { stream_base_url: stream_base_url.clone(), gemini_base_url: gemini_base_url.clone(), ..options };
         let world = World::with(&[], options).await;
-        let faults = Faults::start(&world.engine).await;
+        let faults = Faults::start(&world).await;
         let (aws_url, meter) = match between {
             Between::Nothing => (faults.url(), None),
             Between::Lines(lines) => (lines.to_aws(&faults.url()).await, None),

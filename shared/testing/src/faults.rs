@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use crate::ask;
+use crate::{World, ask};
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +121,10 @@ impl Held {
 }
 
 impl Faults {
-    /// Starts a proxy in front of this engine. Without commands it lets everything pass.
-    pub async fn start(engine: &Database) -> Self {
+    /// Starts a proxy in front of this world's engine. Without commands it lets everything pass, past a second engine.
+    pub async fn start(world: &World) -> Self {
+        crate::twin::part(&world.endpoint);
+        let engine = &world.engine;
         let plan = Arc::<Mutex<Plan>>::default();
         let wire = Wire { engine: engine.clone(), plan: plan.clone() };
         let router = Router::new().fallback(pass).layer(DefaultBodyLimit::disable()).with_state(wire);

@@ -2,9 +2,10 @@
 //!
 //! An engine may accept an expression that AWS refuses. Two engines written by different people seldom share such a mistake.
 
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock, RwLock};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -17,10 +18,23 @@ use tokio::sync::Mutex;
 const VARIABLE: &str = "GREENROOM_SECOND_ENGINE";
 
 static ENGINES: AtomicU32 = AtomicU32::new(0);
+/// Where the first engine is asked alone, since it was told something past the second.
+static APART: LazyLock<RwLock<BTreeSet<String>>> = LazyLock::new(RwLock::default);
+
+/// From now on the table at this address is not compared: something goes to its first engine alone.
+pub(crate) fn part(address: &str) {
+    APART.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(address.to_owned());
+}
+
+fn is_apart(address: &str) -> bool {
+    APART.read().unwrap_or_else(std::sync::PoisonError::into_inner).contains(address)
+}
 
 #[derive(Clone)]
 struct Wire {
     http: reqwest::Client,
+    /// Where both are reached together.
+    address: String,
     first: String,
     second: String,
     /// Every table has an account of the second engine to itself, so that all can have the same name.
@@ -34,16 +48,17 @@ struct Wire {
 pub async fn compared(engine: String) -> String {
     let Ok(second) = std::env::var(VARIABLE) else { return engine };
     let number = ENGINES.fetch_add(1, Ordering::SeqCst);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
     let wire = Wire {
         http: reqwest::Client::new(),
+        address: url.clone(),
         first: engine,
         second,
         account: format!("{:06}{number:06}", std::process::id() % 1_000_000),
         turn: Arc::default(),
     };
     let router = Router::new().fallback(pass).with_state(wire);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}", listener.local_addr().expect("an address"));
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
@@ -53,6 +68,9 @@ async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (Sta
     tokio::spawn(async move {
         let _turn = wire.turn.lock().await;
         let first = wire.ask(&wire.first, &headers, &body).await;
+        if is_apart(&wire.address) {
+            return first;
+        }
         let second = wire.ask(&wire.second, &headers, &body).await;
         let operation = headers["x-amz-target"].to_str().unwrap_or_default().to_owned();
         let meaning = |answer: &(StatusCode, HeaderMap, Bytes)| meaning(&operation, answer.0, &answer.2);

@@ -144,6 +144,7 @@ impl World {
 
     /// Stores items straight into the engine: for more of them than requests can bring in reasonable time.
     pub fn fill(&self, items: Vec<dynoxide::Item>) {
+        crate::twin::part(&self.endpoint);
         self.engine.import_items(TABLE, items, dynoxide::ImportOptions::default()).expect("items are stored");
     }
 

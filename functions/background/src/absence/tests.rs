@@ -64,7 +64,7 @@ async fn change(stage: &Stage, user: &str, change: impl FnOnce(&mut User)) {
 
 /// The application, with trouble between it and its table.
 async fn troubled(stage: &Stage) -> (App, Faults) {
-    let faults = Faults::start(&stage.world.engine).await;
+    let faults = Faults::start(&stage.world).await;
     let mut app = stage.app.clone();
     app.table = Table::new(Aws::at(&faults.url()).dynamodb(), TABLE);
     (app, faults)

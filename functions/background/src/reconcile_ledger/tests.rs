@@ -175,7 +175,7 @@ async fn a_page_that_is_older_than_what_it_is_compared_with_shows_no_drift() {
 
 /// The application over a proxy that makes trouble.
 async fn over(world: &World) -> (App, Faults) {
-    let faults = Faults::start(&world.engine).await;
+    let faults = Faults::start(world).await;
     let mut app = world.app.clone();
     app.table = Table::new(kit::aws::Aws::at(&faults.url()).dynamodb(), TABLE);
     (app, faults)

@@ -88,7 +88,7 @@ async fn each_row_becomes_one_message_of_its_queue_and_waits_no_longer() {
 async fn a_row_is_marked_although_a_rival_was_writing_it() {
     let mut stage = Stage::new().await;
     let records = records(&stage, 0..3).await;
-    let faults = Faults::start(&stage.world.engine).await;
+    let faults = Faults::start(&stage.world).await;
     stage.app.table = store::Table::new(kit::aws::Aws::at(&faults.url()).dynamodb(), TABLE);
     faults.strike(Trouble { fate: Fate::Conflict, writes_only: true, after: 1, times: 2 });
     assert_eq!(relay(&stage, &records).await, json!({ "batchItemFailures": [] }));
