@@ -328,7 +328,9 @@ async fn put_in_the_past(stack: &Stack, booking: &str, minutes: i64, due: i64) -
     let id = booking.parse().unwrap();
     loop {
         let before = store::booking::get(&table, id).await.unwrap().unwrap();
-        let start = now - SignedDuration::from_mins(minutes);
+        // On a quarter-hour, as every session.
+        let quarter = (now.as_second() - minutes * 60) / 900 * 900;
+        let start = Timestamp::from_second(quarter).unwrap();
         let end = start + (before.end_time - before.start_time);
         let due_at = if due > 0 { Some(now - SignedDuration::from_mins(due)) } else { before.due_at };
         // Nothing that is told to have happened before a booking was made is believed.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use domain::booking::{Applied, Booking};
 use domain::calendar::unexplained;
 use domain::ids::{BookingId, TransactionId, UserId};
+use domain::settlement::Attendance;
 use domain::user::{Absence, User};
 use kit::error::{Error, Unavailable};
 use kit::{App, Failure};
@@ -42,7 +43,7 @@ pub async fn cancel_bookings(app: &App, user_id: &UserId) -> Result<(), Failure>
     Err(behind.into())
 }
 
-/// Cancels one booking unless it has begun, or unless the person is back. Answers it where it stands.
+/// Cancels one booking unless it has begun or been held early, or unless the person is back. Answers it where it stands.
 async fn cancel(app: &App, user_id: &UserId, booking_id: BookingId) -> Result<Option<Booking>, Error> {
     let now = app.now();
     let wanted = [keys::booking(booking_id), keys::profile(user_id)];
@@ -51,7 +52,12 @@ async fn cancel(app: &App, user_id: &UserId, booking_id: BookingId) -> Result<Op
     let Some(before) = before.filter(|booking| !booking.is_cancelled()) else { return Ok(None) };
     let absence = person.as_ref().and_then(|person| Some((person.absence(now)?, person.version)));
     let Some((absence, version)) = absence else { return Ok(Some(before)) };
-    let Applied::Now((after, release)) = before.cancel_for_absence(absence, now) else { return Ok(Some(before)) };
+    // Before the door opens there is nobody to have been there.
+    let attendance =
+        if before.door().0 <= now { booking::attendance(&app.table, booking_id).await? } else { Attendance::default() };
+    let Applied::Now((after, release)) = before.cancel_for_absence(absence, &attendance, now) else {
+        return Ok(Some(before));
+    };
     let items = app.table.batch_get(&cancellation_keys(&before)?).await?;
     let mut tx = Tx::new();
     let new_id = || TransactionId::new(app.ids.unique(now));

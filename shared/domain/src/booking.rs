@@ -463,10 +463,16 @@ impl Booking {
         (self.created_at - CLOCKS_DIFFER..=latest).contains(&at)
     }
 
-    /// Cancels because nobody can meet one of the parties. Only what has not begun is cancelled. The other party is not told
-    /// what Clerk has against somebody.
-    pub fn cancel_for_absence(&self, absence: Absence, now: Timestamp) -> Applied<(Self, Transfer)> {
-        if !self.is_scheduled() || now >= self.start_time {
+    /// Cancels because nobody can meet one of the parties. Only what has not begun is cancelled, and not what took place before
+    /// its start, which is left to the sweep. The other party is not told what Clerk has against somebody.
+    pub fn cancel_for_absence(
+        &self,
+        absence: Absence,
+        attendance: &Attendance,
+        now: Timestamp,
+    ) -> Applied<(Self, Transfer)> {
+        let was_held = attendance.finding(self.start_time, self.end_time) == Finding::Held;
+        if !self.is_scheduled() || now >= self.start_time || was_held {
             return Applied::Already;
         }
         let (reason, code, settled_as) = match absence {

@@ -436,9 +436,10 @@ impl User {
     ) -> Result<Option<Self>, UserError> {
         let profile = self.interviewer.as_ref().ok_or(UserError::NotSubmitted)?;
         match profile.verification {
-            current if current == decision => Ok(None),
             Verification::None => Err(UserError::NotSubmitted),
-            _ => Ok(Some(self.with_verification(decision, reason))),
+            current if current == decision && reason.is_none() => Ok(None),
+            // The same decision again may say why, or say it better.
+            _ => Ok(Some(self.with_verification(decision, reason)).filter(|decided| decided != self)),
         }
     }
 
@@ -557,6 +558,11 @@ mod tests {
         let said = Some("No profile was found.".to_owned());
         let refused = submitted.decide_verification(Verification::Rejected, said.clone()).unwrap().unwrap();
         assert_eq!(reason(&refused), said);
+        let again =
+            |reason: Option<&str>| refused.decide_verification(Verification::Rejected, reason.map(str::to_owned));
+        assert_eq!([again(None), again(said.as_deref())], [Ok(None), Ok(None)]);
+        let better = again(Some("The profile is somebody else's.")).unwrap().unwrap();
+        assert_eq!(reason(&better).as_deref(), Some("The profile is somebody else's."));
         assert_eq!(reason(&refused.submit_verification().unwrap()), None);
         let verified = refused.decide_verification(Verification::Verified, said).unwrap().unwrap();
         assert_eq!(reason(&verified), None);

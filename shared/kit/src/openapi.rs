@@ -179,6 +179,10 @@ pub fn refusals(route: &Route) -> Vec<(u16, Vec<&'static str>)> {
     if !matches!(route.who, Who::Anyone | Who::Signed | Who::SignedIn) {
         all.extend([(403, "onboarding_required"), (403, "forbidden")]);
     }
+    // Who acts for somebody else may only read.
+    if route.who.needs_token() && route.method != "GET" {
+        all.push((403, "forbidden"));
+    }
     if route.path.contains('{') {
         all.push((404, "not_found"));
     }

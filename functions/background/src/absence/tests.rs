@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use domain::booking::{Booking, CancelCode, State};
+use domain::booking::{Booking, CancelCode, Party, State};
 use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
+use domain::settlement::Told;
 use domain::user::User;
 use domain::word::Word;
 use jiff::{SignedDuration, Timestamp};
@@ -152,6 +153,26 @@ async fn who_is_shut_out_loses_what_is_coming_and_gives_back_what_it_cost() {
         let State::Cancelled { cancellation, .. } = stage.booking_of(id(1)).await.state else { panic!() };
         assert_eq!(cancellation.reason, "One party cannot take part at the moment.");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_took_place_before_its_start_is_left_to_the_sweep() {
+    let stage = Stage::new().await;
+    book(&stage, 1, noon() + SignedDuration::from_mins(15)).await;
+    let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
+    let mut tx = Tx::new();
+    for party in [Party::Interviewee, Party::Interviewer] {
+        let connection = format!("{party:?}");
+        let (joined_at, left_at) = (at(5), at(10));
+        let told = Told { session_id: "s".into(), party, connection, joined_at, left_at, duration_seconds: None };
+        store::booking::write_told(&mut tx, id(1), &told).unwrap();
+    }
+    tx.commit(&stage.app.table).await.unwrap();
+    stage.app.clock.advance(SignedDuration::from_mins(14));
+    testing::delete(&stage.world, "cara").await;
+    run(&stage.app, cancel("cara")).await.unwrap();
+    assert!(stage.booking_of(id(1)).await.is_scheduled());
+    assert_eq!(stage.balances("cara").await, (100 - PRICE, PRICE, 0), "nobody takes back what was earned");
 }
 
 #[tokio::test]
