@@ -30,11 +30,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
     ),
     ("SyncUserFunction", "dynamodb:DeleteItem", "an interviewer whom a later deployment names as admin is not listed"),
     ("SweepBookingsFunction", "dynamodb:DeleteItem", "a due row that is of no booking goes aside"),
-    (
-        "RunSettlementFunction",
-        "dynamodb:UpdateItem",
-        "the lock of an interviewer has run out, or only Stream knows who attended",
-    ),
+    ("RunSettlementFunction", "dynamodb:UpdateItem", "the lock of an interviewer has run out"),
     ("RunMediaFunction", "s3:AbortMultipartUpload", "a large recording breaks off while it is copied"),
     ("RunMediaFunction", "s3:ListMultipartUploadParts", "a large recording is gone on with"),
     ("RunMediaFunction", "dynamodb:DeleteItem", "the upload of a large recording has ended"),
