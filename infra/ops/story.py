@@ -89,14 +89,27 @@ def of_events(events):
 
 
 def of_booking(items):
-    """Each time that is noted at a booking, of itself, its call, who was there, its files; never what is said in them."""
+    """Each time that is noted at a booking, of itself, its call, who was there, its files; never what is said in them, nor
+    what people write as a reason."""
     for item in items:
         if item["sk"] == "LEASE":
             continue
+        whose = {"party": item["party"]} if "party" in item else {}
         for name, value in item.items():
-            if name.endswith("At") and isinstance(value, str) and INSTANT.fullmatch(value):
-                about = {member: item[member] for member in ("party", "status") if member in item}
-                yield {"at": value, "what": "booking", "item": item["sk"], "fact": name, **about}
+            if name.endswith("At") and is_instant(value):
+                yield {"at": value, "what": "booking", "item": item["sk"], "fact": name, **whose}
+            # How it was cancelled, objected to or settled has its time within.
+            if isinstance(value, dict):
+                times = [at for member, at in value.items() if (member == "at" or member.endswith("At")) and is_instant(at)]
+                about = {member: value[member] for member in ("by", "code", "outcome") if isinstance(value.get(member), str)}
+                if isinstance(value.get("outcome"), str) and isinstance(value.get("reason"), str):
+                    about["why"] = value["reason"]
+                for at in times:
+                    yield {"at": at, "what": "booking", "item": item["sk"], "fact": name, **about, **whose}
+
+
+def is_instant(value):
+    return isinstance(value, str) and INSTANT.fullmatch(value) is not None
 
 
 def told(*chapters):

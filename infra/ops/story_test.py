@@ -46,6 +46,16 @@ class Story(unittest.TestCase):
         self.assertNotIn("personal", json.dumps(told))
         self.assertNotIn("note", told[1])
 
+    def test_how_a_booking_was_cancelled_and_settled_is_told_and_not_in_whose_words(self):
+        cancellation = {"at": "2026-11-20T10:00:00Z", "by": "INTERVIEWEE", "code": "DID_NOT_TAKE_PLACE", "reason": "personal"}
+        settlement = {"settledAt": "2026-11-20T10:00:00Z", "outcome": "RELEASED", "reason": "did_not_take_place"}
+        item = {"sk": "BOOKING", "createdAt": "2026-11-20T09:00:00Z", "status": "CANCELLED", "cancellation": cancellation, "settlement": settlement}
+        made, cancelled, settled = story.told(story.of_booking([item]))
+        self.assertEqual(made, {"at": item["createdAt"], "what": "booking", "item": "BOOKING", "fact": "createdAt"})
+        self.assertEqual((cancelled["fact"], cancelled["by"], cancelled["code"]), ("cancellation", "INTERVIEWEE", "DID_NOT_TAKE_PLACE"))
+        self.assertEqual((settled["outcome"], settled["why"]), ("RELEASED", "did_not_take_place"))
+        self.assertNotIn("personal", json.dumps([made, cancelled, settled]))
+
     def test_a_run_that_dealt_with_many_bookings_is_told_of_ours_alone(self):
         run = "0f3c-run"
         lines = [

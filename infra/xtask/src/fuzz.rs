@@ -1,11 +1,10 @@
 //! `cargo xtask fuzz`: requests made from the published document, as every role, against the running stack.
 
-use std::fs;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::places;
 use crate::python::Python;
 use crate::run::{exchange, timed};
@@ -32,11 +31,7 @@ impl Default for Options {
 /// Fuzzes the stack that `cargo xtask up` keeps running.
 pub async fn fuzz(options: Options) -> Outcome<()> {
     let data = Settings::read()?.data;
-    let file = places::stack_file(&data);
-    let text = fs::read_to_string(&file)
-        .map_err(|_| Failure::new("no local stack is running: start one with `cargo xtask up`"))?;
-    let stack = serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-    against(&stack, &data, options).await
+    against(&places::running_stack(&data)?, &data, options).await
 }
 
 /// What fuzzing needs.

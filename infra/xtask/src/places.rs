@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::failure::{Failure, Outcome};
 use crate::settings;
 
@@ -30,6 +32,18 @@ pub fn script(name: &str) -> PathBuf {
 /// Where a stack with its data in `data` writes down how it can be reached while it runs.
 pub fn stack_file(data: &Path) -> PathBuf {
     if data == default_data() { greenroom().join("stack.json") } else { data.join("stack.json") }
+}
+
+/// How the stack with its data in `data` can be reached, by its own words.
+pub fn running_stack(data: &Path) -> Outcome<Value> {
+    let file = stack_file(data);
+    let text = fs::read_to_string(&file).map_err(|_| {
+        let data = data.display();
+        Failure::new(format!(
+            "no local stack is running on {data}: start one with `cargo xtask up`, or name its data in GREENROOM_DATA"
+        ))
+    })?;
+    serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))
 }
 
 /// The data of the stack that `cargo xtask up` starts when nothing else is said.

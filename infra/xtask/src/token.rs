@@ -1,9 +1,8 @@
 //! `cargo xtask token`: a session token of a demo user.
 
-use std::fs;
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
@@ -19,11 +18,7 @@ pub struct Options {
 }
 
 pub async fn token(options: &Options) -> Outcome<()> {
-    let file = places::stack_file(&Settings::read()?.data);
-    let text = fs::read_to_string(&file)
-        .map_err(|_| Failure::new("no local stack is running: start one with `cargo xtask up`"))?;
-    let stack: Value =
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+    let stack = places::running_stack(&Settings::read()?.data)?;
     let Some(clerk) = stack["simulators"]["clerk"]["baseUrl"].as_str() else {
         return Err(Failure::new("the running stack has no Clerk simulator; its tokens come from its own issuer"));
     };

@@ -2,7 +2,6 @@
 //!
 //! The commands themselves are Python in `infra/ops`, where the AWS library is; `cargo xtask ops --help` lists them.
 
-use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -35,12 +34,7 @@ pub async fn ops(options: &[String]) -> Outcome<()> {
 
 /// What the commands have to know of the stack that runs here.
 fn local_stack() -> Outcome<Vec<(&'static str, String)>> {
-    let file = places::stack_file(&Settings::read()?.data);
-    let text = fs::read_to_string(&file)
-        .map_err(|_| Failure::new("no local stack is running: start one with `cargo xtask up`"))?;
-    let stack: Value =
-        serde_json::from_str(&text).map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
-    Ok(environment(&stack))
+    Ok(environment(&places::running_stack(&Settings::read()?.data)?))
 }
 
 fn environment(stack: &Value) -> Vec<(&'static str, String)> {
