@@ -3,10 +3,11 @@
 //! "Versions side by side").
 
 use domain::availability::{RuleKind, Weekday};
-use domain::booking::{CancelCode, CancelledBy, FeedbackState, Party, State};
+use domain::booking::{CancelCode, CancelledBy, FeedbackState, State};
 use domain::feedback::{FeedbackStatus, Recommendation};
 use domain::ledger::{Balance, TransactionType, TransferKind};
 use domain::money::Asset;
+use domain::party::Party;
 use domain::settlement::{Outcome, SettlementReason};
 use domain::transcript::Speaker;
 use domain::user::{Category, Role, Verification};

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::booking::{Booking, FeedbackState, Party};
+use domain::attendance::Told;
+use domain::booking::{Booking, FeedbackState};
 use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, Versions};
 use domain::ids::BookingId;
-use domain::settlement::Told;
+use domain::party::Party;
 use domain::speech::SpeechFacts;
 use domain::user::Role;
 use jiff::{SignedDuration, Timestamp};

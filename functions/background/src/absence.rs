@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use domain::attendance::Attendance;
 use domain::booking::{Applied, Booking};
 use domain::calendar::unexplained;
 use domain::ids::{BookingId, TransactionId, UserId};
-use domain::settlement::Attendance;
 use domain::user::{Absence, User};
 use kit::error::{Error, Unavailable};
 use kit::{App, Failure};

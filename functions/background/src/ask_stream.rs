@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use domain::attendance::{Attendance, CallSession, Told};
 use domain::booking::{Booking, FeedbackState, WORD_AWAITED};
-use domain::settlement::{Attendance, CallSession, Told};
 use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::error::Error;
@@ -213,7 +213,7 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Pa
 
 #[cfg(test)]
 mod tests {
-    use domain::booking::Party;
+    use domain::party::Party;
     use testing::noon;
 
     use super::*;

@@ -1,11 +1,12 @@
 //! For tests: an application with a table, Stream, Gemini, S3 and SQS of its own, and a booking.
 
-use domain::booking::{Applied, Booking, Cancelling, Party};
+use domain::attendance::Attendance;
+use domain::booking::{Applied, Booking, Cancelling};
 use domain::consent::CONSENT_VERSION;
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, TransactionId, UserId};
 use domain::money::Asset;
-use domain::settlement::Attendance;
+use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::aws::Aws;

@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Applied, Completion, Party};
+use domain::booking::{Applied, Completion};
 use domain::ids::{BookingId, TransactionId};
+use domain::party::Party;
 use domain::rate::RateRule;
 use domain::user::UserError;
 use http::StatusCode;

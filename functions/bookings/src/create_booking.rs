@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Booking, BookingError, Party};
+use domain::booking::{Booking, BookingError};
 use domain::ids::{BookingId, TransactionId, UserId};
 use domain::instant::Instant;
 use domain::money::Asset;
+use domain::party::Party;
 use domain::rate::RateRule;
 use http::StatusCode;
 use kit::callers::Interviewee;

@@ -1,8 +1,9 @@
 //! `GET /api/calls/{callId}`: the door of the call.
 
 use axum::extract::State;
-use domain::booking::{Booking, BookingError, Party};
+use domain::booking::{Booking, BookingError};
 use domain::ids::{BookingId, UserId};
+use domain::party::Party;
 use domain::user::UserError;
 use jiff::{SignedDuration, Timestamp};
 use kit::callers::{Asking, Onboarded};

@@ -1,7 +1,8 @@
 //! Whose booking it is. Other people's bookings do not exist for a caller: 404.
 
-use domain::booking::{Booking, Party};
+use domain::booking::Booking;
 use domain::ids::{BookingId, UserId};
+use domain::party::Party;
 use jiff::Timestamp;
 use kit::App;
 use kit::error::{Error, not_found};

@@ -2,10 +2,11 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::{Booking, Party};
+use domain::booking::Booking;
 use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
 use domain::instant::Instant;
+use domain::party::Party;
 use domain::rate::RateRule;
 use domain::user::UserError;
 use http::StatusCode;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use domain::booking::Party;
 use domain::ids::BookingId;
+use domain::party::Party;
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
 use domain::user::{User, UserError};

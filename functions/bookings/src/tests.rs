@@ -1,8 +1,8 @@
 //! Bookings end to end, as API Gateway calls them.
 
-use domain::booking::Party;
+use domain::attendance::Told;
 use domain::ids::{BookingId, UserId};
-use domain::settlement::Told;
+use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Tx;

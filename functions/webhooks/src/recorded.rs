@@ -74,7 +74,7 @@ pub async fn book(world: &World, consents: bool, change: impl FnOnce(Booking) ->
     let times = (noon(), noon() + SignedDuration::from_mins(60));
     let (mut booking, _) = Booking::schedule(booking_id(), &cara, &ivy, times, 20, noon());
     if consents {
-        for party in [domain::booking::Party::Interviewee, domain::booking::Party::Interviewer] {
+        for party in [domain::party::Party::Interviewee, domain::party::Party::Interviewer] {
             booking.consents.say(party, CONSENT_VERSION, true, noon()).unwrap();
         }
     }

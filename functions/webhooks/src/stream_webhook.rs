@@ -5,9 +5,9 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::attendance::{CallSession, Told};
 use domain::booking::Booking;
 use domain::ids::BookingId;
-use domain::settlement::{CallSession, Told};
 use kit::error::Error;
 use kit::secrets::Provider;
 use kit::webhook::{DeliveryError, RawDelivery, Received, received, unreadable};

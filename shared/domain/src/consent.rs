@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::booking::Party;
+use crate::party::Party;
 use crate::problem::ValidationError;
 
 /// The version of the consent text that is shown now.

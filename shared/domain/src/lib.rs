@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod attendance;
 pub mod availability;
 pub mod booking;
 pub mod calendar;
@@ -11,6 +12,7 @@ pub mod ids;
 pub mod instant;
 pub mod ledger;
 pub mod money;
+pub mod party;
 pub mod patience;
 pub mod problem;
 pub mod proof;

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::booking::Party;
+use domain::party::Party;
 use domain::user::{Role, User, UserError};
 use http::header;
 use http::request::Parts;

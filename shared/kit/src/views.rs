@@ -1,9 +1,11 @@
 //! How people, bookings and balances are shown, where several areas show them.
 
-use domain::booking::{Booking, CancelCode, CancelledBy, Party, State};
+use domain::attendance::TimeInCall;
+use domain::booking::{Booking, CancelCode, CancelledBy, State};
 use domain::ids::{BookingId, UserId};
 use domain::ledger::Wallet;
-use domain::settlement::{Settlement, TimeInCall};
+use domain::party::Party;
+use domain::settlement::Settlement;
 use domain::user::{Category, NotListed, Role, User, Verification};
 use domain::word::Word;
 use jiff::Timestamp;

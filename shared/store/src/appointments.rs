@@ -4,8 +4,9 @@
 //! the list of the others is merged from two partitions, of which each is in order.
 
 use domain::availability::LONGEST_SESSION;
-use domain::booking::{Booking, DOOR_OPENS_BEFORE, Party};
+use domain::booking::{Booking, DOOR_OPENS_BEFORE};
 use domain::ids::{BookingId, UserId};
+use domain::party::Party;
 use domain::problem::ValidationError;
 use jiff::Timestamp;
 

@@ -1,12 +1,13 @@
 //! Bookings and what belongs to them: call, attendance, feedback, review.
 
+use domain::attendance::{Attendance, CallSession, Told};
 use domain::availability::LONGEST_SESSION;
-use domain::booking::{Booking, Party};
+use domain::booking::Booking;
 use domain::feedback::FeedbackRecord;
 use domain::ids::{BookingId, UserId};
 use domain::ledger::utc_month;
+use domain::party::Party;
 use domain::problem::ValidationError;
-use domain::settlement::{Attendance, CallSession, Told};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use domain::booking::{Booking, CancelCode, Party, State};
+use domain::attendance::Told;
+use domain::booking::{Booking, CancelCode, State};
 use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
-use domain::settlement::Told;
+use domain::party::Party;
 use domain::user::User;
 use domain::word::Word;
 use jiff::{SignedDuration, Timestamp};

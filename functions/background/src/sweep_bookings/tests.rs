@@ -1,5 +1,7 @@
-use domain::booking::{Applied, Booking, CancelCode, CancelledBy, Party, State};
-use domain::settlement::{SettlementReason, Told};
+use domain::attendance::Told;
+use domain::booking::{Applied, Booking, CancelCode, CancelledBy, State};
+use domain::party::Party;
+use domain::settlement::SettlementReason;
 use jiff::SignedDuration;
 use kit::worker::Delivery;
 use serde_json::{Value, json};

@@ -1,8 +1,9 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
-use domain::booking::{Applied, Booking, Cancelling, Party};
-use domain::settlement::{Attendance, Finding};
+use domain::attendance::{Attendance, Finding};
+use domain::booking::{Applied, Booking, Cancelling};
+use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

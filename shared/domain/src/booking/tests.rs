@@ -1,7 +1,9 @@
 use super::*;
+use crate::attendance::Visit;
+use crate::attendance::{Finding, Stream};
 use crate::consent::CONSENT_VERSION;
 use crate::ledger::TransferKind;
-use crate::settlement::Visit;
+use crate::settlement::{Outcome, SettlementReason};
 use ulid::Ulid;
 
 fn at(minute: i64) -> Timestamp {

@@ -1,13 +1,14 @@
 //! The store against a real DynamoDB engine: every access pattern and every condition.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use domain::attendance::{CallSession, Told, Visit};
 use domain::availability::NewAvailability;
-use domain::booking::{Booking, Party};
+use domain::booking::Booking;
 use domain::calendar::{DayCalendar, UtcDay};
 use domain::ids::{AvailabilityId, BookingId, TransactionId, UserId};
 use domain::ledger::{TransactionType, Transfer, TransferId};
 use domain::money::Asset;
-use domain::settlement::{CallSession, Told, Visit};
+use domain::party::Party;
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
 use store::booking::{Call, MonthPlace};

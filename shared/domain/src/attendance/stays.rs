@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Visit;
-use crate::booking::Party;
+use crate::party::Party;
 
 /// What Stream told at one time of one connection: that it joined, that it left, or both. A connection may join and leave
 /// several times under one id, and an event of its leaving may name the first of its joins, so this is no stay yet.
