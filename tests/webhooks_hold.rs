@@ -2,7 +2,7 @@
 
 use domain::feedback::FeedbackRecord;
 use serde_json::{Value, json};
-use store::booking::Call;
+use store::call::Call;
 use store::keys;
 
 use crate::stack::{Stack, hour};

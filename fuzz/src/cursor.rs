@@ -1,6 +1,6 @@
 //! Cursors: one spelling for each place, and nothing but an answer for everything else.
 
-use store::{appointments, booking, cursor, directory, user, wallet};
+use store::{all_bookings, appointments, cursor, directory, user, wallet};
 
 /// Holds every reader of a cursor to its properties: the input as a cursor, and the input as a place of a list. Says
 /// whether a list takes one of them, other than that of interviewers, which takes any name.
@@ -34,7 +34,7 @@ fn hold_cursor(text: &str) -> bool {
     if let Ok((_, sort)) = &undecided {
         assert_eq!(place.as_ref(), Ok(sort));
     }
-    let (bookings, months) = (appointments::place(text), booking::MonthPlace::parse(text));
+    let (bookings, months) = (appointments::place(text), all_bookings::MonthPlace::parse(text));
     assert!(place.is_ok() || (bookings.is_err() && months.is_err()));
     assert!(bookings.is_err() || months.is_err(), "{place:?} is a place of two lists");
     [line.is_ok(), undecided.is_ok(), bookings.is_ok(), months.is_ok()].contains(&true)

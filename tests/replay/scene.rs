@@ -143,8 +143,8 @@ impl Scene {
         stage.world.add_candidate("cara", 100).await;
         stage.world.add_interviewer("ivy").await;
         // Without it every sweep would look back a week.
-        let position = store::booking::SweepPosition { hour: noon(), reached: None };
-        store::booking::write_sweep_position(&stage.world.app.table, position).await.unwrap();
+        let position = store::sweep::Position { hour: noon(), reached: None };
+        store::sweep::write_position(&stage.world.app.table, position).await.unwrap();
         let [aws, stream, gemini] = stage.addresses.clone();
         let aliases = [
             (aws, "aws"),

@@ -131,7 +131,7 @@ impl Scene {
                     left_at,
                     duration_seconds: None,
                 };
-                store::booking::write_told(&mut tx, booking, &told).unwrap();
+                store::attendance::write_told(&mut tx, booking, &told).unwrap();
             }
         }
         tx.commit(&self.world.app.table).await.unwrap();
@@ -148,7 +148,7 @@ impl Scene {
             let record = FeedbackRecord { feedback, usage, generations: 0, heard: None, was_renewed: false };
             let mut tx = Tx::new();
             store::booking::replace(&mut tx, &before, &after).unwrap();
-            store::booking::write_feedback(&mut tx, id, &record).unwrap();
+            store::feedback::write(&mut tx, id, &record).unwrap();
             tx.commit(&self.world.app.table).await.unwrap();
         }
     }

@@ -7,7 +7,7 @@ use kit::callers::Admin;
 use kit::views::BookingView;
 use kit::write::answer;
 use kit::{App, As, Error, List, Query, Route, Who, page};
-use store::booking::{self, MonthPlace};
+use store::all_bookings::{self, MonthPlace};
 
 /// The route.
 pub fn route() -> Route {
@@ -24,7 +24,7 @@ async fn list_all_bookings(
 ) -> Result<Response, Error> {
     let (limit, now) = (page::limit(asked.limit)?, app.now());
     let from = asked.cursor.as_deref().map_or_else(|| Ok(MonthPlace::newest(now)), MonthPlace::parse)?;
-    let (bookings, next_cursor) = booking::all(&app.table, from, limit).await?;
+    let (bookings, next_cursor) = all_bookings::page(&app.table, from, limit).await?;
     let items = BookingView::all(&app.table, &bookings, &me, now).await?;
     answer(StatusCode::OK, &List { items, next_cursor })
 }

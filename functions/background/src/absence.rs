@@ -11,7 +11,7 @@ use domain::user::{Absence, User};
 use kit::error::{Error, Unavailable};
 use kit::{App, Failure};
 use store::settlement::{cancellation_keys, write_cancellation};
-use store::{Tx, booking, calendar, keys, user};
+use store::{Tx, appointments, attendance, calendar, keys, user};
 
 #[cfg(test)]
 mod tests;
@@ -30,7 +30,7 @@ pub async fn cancel_bookings(app: &App, user_id: &UserId) -> Result<(), Failure>
         return Ok(());
     }
     let mut standing = Vec::new();
-    for found in booking::unfinished(&app.table, user_id, now).await? {
+    for found in appointments::unfinished(&app.table, user_id, now).await? {
         standing.extend(app.retry(|| cancel(app, user_id, found.booking_id)).await?);
     }
     let known: Vec<_> = standing.iter().map(|booking| (booking.start_time, booking.end_time)).collect();
@@ -53,8 +53,11 @@ async fn cancel(app: &App, user_id: &UserId, booking_id: BookingId) -> Result<Op
     let absence = person.as_ref().and_then(|person| Some((person.absence(now)?, person.version)));
     let Some((absence, version)) = absence else { return Ok(Some(before)) };
     // Before the door opens there is nobody to have been there.
-    let attendance =
-        if before.door().0 <= now { booking::attendance(&app.table, booking_id).await? } else { Attendance::default() };
+    let attendance = if before.door().0 <= now {
+        attendance::of_booking(&app.table, booking_id).await?
+    } else {
+        Attendance::default()
+    };
     let Applied::Now((after, release)) = before.cancel_for_absence(absence, &attendance, now) else {
         return Ok(Some(before));
     };

@@ -10,7 +10,7 @@ use kit::error::Error;
 use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
 use store::media::{self, MediaKind, StoredFile};
 use store::outbox::{self, Effect, StreamFile};
-use store::{Tx, booking, keys};
+use store::{Tx, attendance, feedback, keys};
 
 use crate::at_stream::Trouble;
 
@@ -57,7 +57,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     if !state.exists {
         return Ok(Answered::NothingNew);
     }
-    let before = booking::attendance(&app.table, id).await?;
+    let before = attendance::of_booking(&app.table, id).await?;
     // All is read before anything is stored: what is cut off half way is asked for again as if it had never been.
     let recordings = client.list_recordings(id).await?;
     let transcripts = client.list_transcriptions(id).await?;
@@ -85,7 +85,7 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     for (session, told) in stays {
         store_stays(app, booking, session, told).await?;
     }
-    let is_new = booking::attendance(&app.table, id).await? != before;
+    let is_new = attendance::of_booking(&app.table, id).await? != before;
     let is_sent_for = send_for(app, booking, recordings, transcripts).await?;
     Ok(if is_new || is_sent_for { Answered::SomethingNew } else { Answered::NothingNew })
 }
@@ -144,7 +144,7 @@ async fn send_for(
 /// judges whether they say enough.
 async fn may_be_renewed(app: &App, booking: &Booking, transcripts: usize) -> Result<bool, Error> {
     let (_, closed_at) = booking.door();
-    let stored = booking::feedback(&app.table, booking.booking_id).await?;
+    let stored = feedback::get(&app.table, booking.booking_id).await?;
     Ok(stored.is_some_and(|record| {
         !record.is_final(closed_at, app.now()) && record.heard.is_some_and(|heard| heard.transcripts < transcripts)
     }))
@@ -174,7 +174,7 @@ async fn store_ends(app: &App, booking: &Booking, told: &SessionState, known: &A
     }
     let fact = CallSession { session_id: told.session_id.clone(), started_at, ended_at };
     let mut tx = Tx::new();
-    booking::write_session(&mut tx, booking.booking_id, &fact)?;
+    attendance::write_session(&mut tx, booking.booking_id, &fact)?;
     tx.commit(&app.table).await?;
     Ok(())
 }
@@ -204,7 +204,7 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Pa
     for some in told.chunks(STAYS_AT_ONCE) {
         let mut tx = Tx::new();
         for fact in some {
-            booking::write_told(&mut tx, booking.booking_id, fact)?;
+            attendance::write_told(&mut tx, booking.booking_id, fact)?;
         }
         tx.commit(&app.table).await?;
     }
@@ -265,14 +265,14 @@ mod tests {
             duration_seconds: None,
         };
         let mut tx = Tx::new();
-        booking::write_told(&mut tx, booking_id(), &last).unwrap();
+        attendance::write_told(&mut tx, booking_id(), &last).unwrap();
         tx.commit(&stage.app.table).await.unwrap();
 
         for _ in 0..2 {
             // The candidate's device has the same id, and somebody else was let in by Stream's dashboard.
             let told = vec![stay("ivy", 3, 60), stay("cara", 1, 50), stay("ivy", 0, 2), stay("dan", 0, 9)];
             store_stays(&stage.app, &booking, "s", told).await.unwrap();
-            let stored = booking::attendance(&stage.app.table, booking_id()).await.unwrap();
+            let stored = attendance::of_booking(&stage.app.table, booking_id()).await.unwrap();
             let mut seen: Vec<_> = stored.visits.iter().map(|v| (v.party, v.joined_at, v.left_at)).collect();
             seen.sort_unstable();
             let (candidate, interviewer) = (Party::Interviewee, Party::Interviewer);

@@ -18,11 +18,10 @@ use kit::telemetry::{Metric, count};
 use kit::worker::{Delivery, SET_ASIDE};
 use kit::{App, BoxFuture, Failure};
 use providers::gemini::GenerateRequest;
-use store::booking::{end_lease, release_lease, take_lease, write_feedback};
 use store::media::{self, MediaKind};
 use store::outbox::Effect;
 use store::settlement::{capture_keys, write_capture};
-use store::{StoreError, Tx, booking, keys};
+use store::{StoreError, Tx, booking, feedback, keys, lease};
 use tokio::time::Instant;
 
 use crate::bucket;
@@ -168,14 +167,14 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     let asked_until = Instant::now() + limits.run;
     let until = now + SignedDuration::try_from(limits.lease(left)).unwrap_or(SignedDuration::from_mins(5));
     let lease = app.ids.random().max(1);
-    match take_lease(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
+    match lease::take(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
         Ok(()) => {}
         Err(StoreError::Contended) => return Err(Stop::Rival),
         Err(error) => return Err(error.into()),
     }
     let outcome = generate(app, booking, &said, (asked_until, limits.call), lease).await;
     if outcome.is_err()
-        && let Err(error) = release_lease(&app.table, booking.booking_id, lease).await
+        && let Err(error) = lease::release(&app.table, booking.booking_id, lease).await
     {
         tracing::warn!(booking.id = %booking.booking_id, %error, "a lease could not be given back");
     }
@@ -212,7 +211,7 @@ async fn generate(
     // The one who had the lease before may have stored what is wanted here.
     let known = Known::read(app, booking.booking_id).await?;
     let Some(known) = known.filter(|known| known.wants(said, app.now())) else {
-        release_lease(&app.table, booking.booking_id, lease).await?;
+        lease::release(&app.table, booking.booking_id, lease).await?;
         return Ok(());
     };
     let request = GenerateRequest {
@@ -277,16 +276,16 @@ async fn store_once(app: &App, subject: &Booking, record: &FeedbackRecord, lease
         .map(|booking| -> Result<Known, StoreError> { Ok(Known { booking, feedback: items.get(&wanted[1])? }) });
     let Some((known, record)) = known.transpose()?.and_then(|known| next(known, record, app.now())) else {
         if let Some(lease) = lease {
-            release_lease(&app.table, booking_id, lease).await?;
+            lease::release(&app.table, booking_id, lease).await?;
         }
         return Ok(());
     };
     let before = known.booking;
     let now = app.now();
     let mut tx = Tx::new();
-    write_feedback(&mut tx, booking_id, &record)?;
+    feedback::write(&mut tx, booking_id, &record)?;
     if let Some(lease) = lease {
-        end_lease(&mut tx, &items, booking_id, lease)?;
+        lease::end(&mut tx, &items, booking_id, lease)?;
     }
     if record.feedback.is_complete() {
         let complete = |booking: Booking| Booking { feedback: Some(FeedbackState::Complete), ..booking };

@@ -7,9 +7,9 @@ use kit::error::{Error, Fault};
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure};
 use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
-use store::booking::{self, Call, write_call};
+use store::call::{self, Call};
 use store::outbox::Effect;
-use store::{Tx, keys};
+use store::{Tx, booking, keys};
 
 use crate::at_stream::{Trouble, with_stream};
 
@@ -67,7 +67,7 @@ async fn note_created(app: &App, booking_id: BookingId) -> Result<(), Error> {
         return Ok(());
     }
     let mut tx = Tx::new();
-    write_call(&mut tx, booking_id, &Call { created: true, ..call })?;
+    call::write(&mut tx, booking_id, &Call { created: true, ..call })?;
     Ok(tx.commit(&app.table).await?)
 }
 

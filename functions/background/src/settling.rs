@@ -9,11 +9,10 @@ use jiff::Timestamp;
 use kit::error::chain;
 use kit::telemetry::{Metric, count};
 use kit::{App, Failure};
-use store::booking::attendance;
 use store::due::{self, DueRow};
 use store::outbox::Effect;
 use store::settlement::{cancellation_keys, capture_keys, write_cancellation, write_capture};
-use store::{StoreError, Tx, booking, contention, keys};
+use store::{StoreError, Tx, attendance, booking, contention, keys};
 use tokio::sync::OnceCell;
 
 use crate::ask_stream::{Answered, ask_stream};
@@ -96,11 +95,11 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
         return Ok(if is_left_behind { Outcome::Done } else { Outcome::Early });
     }
     let mut asked = Asked::NotYet;
-    let mut facts = attendance(&app.table, id).await?;
+    let mut facts = attendance::of_booking(&app.table, id).await?;
     let mut decision = before.sweep(&facts, asked, now);
     if decision == Sweep::Ask {
         asked = *answer.get_or_init(|| ask(app, &before)).await;
-        facts = attendance(&app.table, id).await?;
+        facts = attendance::of_booking(&app.table, id).await?;
         decision = before.sweep(&facts, asked, now);
     }
     match decision {

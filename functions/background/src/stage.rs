@@ -152,7 +152,7 @@ impl Stage {
 
     /// The stored feedback.
     pub async fn feedback(&self) -> Option<FeedbackRecord> {
-        store::booking::feedback(&self.app.table, booking_id()).await.unwrap()
+        store::feedback::get(&self.app.table, booking_id()).await.unwrap()
     }
 
     /// Stores a transcript as the media worker does.

@@ -7,9 +7,9 @@ use kit::error::Error;
 use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
-use store::booking::{SweepPosition, sweep_position, write_sweep_position};
 use store::due::{self, DueRow};
 use store::outbox::{self, Effect};
+use store::sweep::{self, Position};
 
 use crate::settling::{hour_of, set_aside};
 
@@ -43,11 +43,11 @@ async fn sweep(app: &App) -> Result<Value, Error> {
     let now = app.now();
     let mut counts = Counts::default();
     try_again(app, &mut counts).await?;
-    let stored = sweep_position(&app.table).await?;
-    let begun = stored.unwrap_or_else(|| SweepPosition { hour: hour_of(now - LOOKED_BACK), reached: None });
+    let stored = sweep::position(&app.table).await?;
+    let begun = stored.unwrap_or_else(|| Position { hour: hour_of(now - LOOKED_BACK), reached: None });
     let position = look_through(app, begun, &mut counts).await?;
     if stored != Some(position) {
-        write_sweep_position(&app.table, position).await?;
+        sweep::write_position(&app.table, position).await?;
     }
     let Counts { sent, left, set_aside } = counts;
     for (metric, rows) in
@@ -104,7 +104,7 @@ async fn send(app: &App, rows: &[DueRow], counts: &mut Counts) -> Result<(), Err
 
 /// Looks through the hours, from where the last run stopped for want of time or else from the oldest that may hold anything,
 /// and says how far that has come: however much lies in old hours, the young ones have their turn.
-async fn look_through(app: &App, begun: SweepPosition, counts: &mut Counts) -> Result<SweepPosition, Error> {
+async fn look_through(app: &App, begun: Position, counts: &mut Counts) -> Result<Position, Error> {
     let now = app.now();
     let is_late = || app.now().duration_since(now) > BUDGET;
     let mut position = begun.hour;
@@ -113,7 +113,7 @@ async fn look_through(app: &App, begun: SweepPosition, counts: &mut Counts) -> R
         let rows = due::in_hour(&app.table, hour).await?;
         for rows in rows.chunks(AT_ONCE) {
             if is_late() {
-                return Ok(SweepPosition { hour: position, reached: Some(hour) });
+                return Ok(Position { hour: position, reached: Some(hour) });
             }
             send(app, rows, counts).await?;
         }
@@ -124,8 +124,8 @@ async fn look_through(app: &App, begun: SweepPosition, counts: &mut Counts) -> R
         }
         hour += HOUR;
         if is_late() {
-            return Ok(SweepPosition { hour: position, reached: Some(hour) });
+            return Ok(Position { hour: position, reached: Some(hour) });
         }
     }
-    Ok(SweepPosition { hour: position, reached: None })
+    Ok(Position { hour: position, reached: None })
 }

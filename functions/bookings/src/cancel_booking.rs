@@ -14,7 +14,7 @@ use kit::views::BookingView;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::{Tx, booking, keys, settlement};
+use store::{Tx, attendance, booking, keys, settlement};
 
 use crate::party::{own, show};
 
@@ -75,7 +75,7 @@ async fn cancel_booking(
 async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: BookingId) -> Result<Response, Error> {
     let wanted = [keys::booking(id)];
     let (begun, attendance) =
-        tokio::join!(write.begin(app, RateRule::Writes, &wanted), booking::attendance(&app.table, id));
+        tokio::join!(write.begin(app, RateRule::Writes, &wanted), attendance::of_booking(&app.table, id));
     let (begun, attendance) = (begun?, attendance?);
     let (before, party) = own(&begun.items, id, write.user_id())?;
     let reason = write.body.reason()?;

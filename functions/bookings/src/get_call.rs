@@ -16,7 +16,7 @@ use kit::{App, Json, Path, Route, Who};
 use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::booking::Call;
+use store::call::Call;
 use store::{Key, keys};
 
 use crate::party::{own, show};

@@ -14,7 +14,7 @@ use kit::views::ConsentView;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::booking::Call;
+use store::call::Call;
 use store::outbox::{self, Effect};
 use store::{Tx, booking, keys};
 

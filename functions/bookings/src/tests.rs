@@ -62,7 +62,7 @@ async fn was_there(world: &World, id: BookingId, party: Party, from: i64, to: i6
         duration_seconds: None,
     };
     let mut tx = Tx::new();
-    store::booking::write_told(&mut tx, id, &told).unwrap();
+    store::attendance::write_told(&mut tx, id, &told).unwrap();
     tx.commit(&world.app.table).await.unwrap();
 }
 

@@ -17,7 +17,8 @@ use providers::stream::webhook::{
     BodyError, CallEvent, CallEventKind, SignatureError, StreamEvent, decode, parse, verify,
 };
 use providers::stream::{CALL_TYPE, MediaFile};
-use store::booking::{Call, write_call, write_session, write_told};
+use store::attendance::{write_session, write_told};
+use store::call::{self, Call};
 use store::media::{MediaKind, StoredFile, digest};
 use store::outbox::{Effect, StreamFile};
 use store::webhook::Delivery;
@@ -123,7 +124,7 @@ async fn record(
     write_facts(&mut tx, &booking, event)?;
     let call: Call = items.get(&call_key)?.unwrap_or_default();
     if let Some(changed) = changed_call(&call, event) {
-        write_call(&mut tx, booking_id, &changed)?;
+        call::write(&mut tx, booking_id, &changed)?;
     }
     if let (Some(effect), Some(key)) = (&effect, &outbox_key)
         && is_due(&booking, event)

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use store::booking::Call;
+use store::call::Call;
 use store::{Items, Key, StoreError, Table, keys};
 
 /// A person, as they and admins see them.

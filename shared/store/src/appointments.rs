@@ -140,3 +140,16 @@ fn merge(
     let has_more = stretches.iter_mut().any(|s| s.has_more || s.found.any(|(_, booking)| wanted(&booking)));
     (found, last.filter(|_| has_more))
 }
+
+/// All bookings of a person that end after `now` and were not cancelled, as far as the indexes know: they lag, so that what
+/// was booked a moment ago may be missing, and what is found may have changed.
+pub async fn unfinished(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
+    let mut found: Vec<Booking> = Vec::new();
+    for (index, partition) in [("gsi1", keys::candidate_bookings(person)), ("gsi2", keys::interviewer_bookings(person))]
+    {
+        let query = Query::index(index, partition).between(format!("{:.0}", now - LONGEST_SESSION), "9");
+        found.extend(table.query_all::<Booking>(query, 10_000).await?);
+    }
+    found.retain(|booking| !booking.is_cancelled() && booking.end_time > now);
+    Ok(found)
+}

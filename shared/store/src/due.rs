@@ -26,6 +26,19 @@ impl DueRow {
     }
 }
 
+/// A row as it is written. It says when its booking is due, so that what is not is left alone unread.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Due {
+    booking_id: BookingId,
+    due_at: Timestamp,
+}
+
+/// The row by which the sweep finds a booking.
+pub(crate) fn row(at: Timestamp, booking_id: BookingId) -> Result<Item, StoreError> {
+    Item::new(keys::due(at, booking_id), "Due", &Due { booking_id, due_at: at })
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Place {

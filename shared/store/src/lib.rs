@@ -1,17 +1,22 @@
 #![doc = include_str!("../README.md")]
 
+pub mod all_bookings;
 pub mod appointments;
+pub mod attendance;
 pub mod availability;
 pub mod booking;
 pub mod calendar;
+pub mod call;
 pub mod contention;
 pub mod cursor;
 pub mod directory;
 pub mod due;
 pub mod error;
+pub mod feedback;
 pub mod idempotency;
 pub mod item;
 pub mod keys;
+pub mod lease;
 pub mod ledger;
 pub mod media;
 pub mod origin;
@@ -19,6 +24,7 @@ pub mod outbox;
 pub mod rate;
 pub mod review;
 pub mod settlement;
+pub mod sweep;
 pub mod table;
 pub mod tx;
 pub mod user;

@@ -166,7 +166,7 @@ async fn a_session_that_took_place_before_its_start_is_left_to_the_sweep() {
         let connection = format!("{party:?}");
         let (joined_at, left_at) = (at(5), at(10));
         let told = Told { session_id: "s".into(), party, connection, joined_at, left_at, duration_seconds: None };
-        store::booking::write_told(&mut tx, id(1), &told).unwrap();
+        store::attendance::write_told(&mut tx, id(1), &told).unwrap();
     }
     tx.commit(&stage.app.table).await.unwrap();
     stage.app.clock.advance(SignedDuration::from_mins(14));

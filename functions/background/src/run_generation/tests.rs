@@ -117,7 +117,7 @@ async fn two_workers_at_once_ask_once_and_pay_once() {
 async fn a_rivals_lease_is_waited_for_and_an_expired_one_is_taken_over() {
     let stage = stage().await;
     let until = noon() + SignedDuration::from_mins(5);
-    store::booking::take_lease(&stage.app.table, booking_id(), "rival", 7, noon(), until).await.unwrap();
+    store::lease::take(&stage.app.table, booking_id(), "rival", 7, noon(), until).await.unwrap();
     for (times, seconds) in [(1, 30), (2, 60), (RECEIVES, 240)] {
         let failure = receive(&stage, times, LIMITS).await.unwrap_err();
         assert_eq!(failure.again, Again::After(Duration::from_secs(seconds)));

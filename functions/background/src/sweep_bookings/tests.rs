@@ -89,7 +89,7 @@ async fn was_there(stage: &Stage, party: Party, from: i64, to: i64) {
         duration_seconds: None,
     };
     let mut tx = Tx::new();
-    store::booking::write_told(&mut tx, booking_id(), &told).unwrap();
+    store::attendance::write_told(&mut tx, booking_id(), &told).unwrap();
     tx.commit(&stage.app.table).await.unwrap();
 }
 
@@ -317,13 +317,13 @@ async fn what_cannot_be_settled_lies_aside_and_keeps_nobody_waiting_until_it_is_
     spoil(&stage, keys::booking(garbage), &json!({ "bookingId": 7, "version": 1 })).await;
     spoil(&stage, keys::due(hours(401), garbage), &json!({ "bookingId": garbage })).await;
     spoil(&stage, keys::due_row(hours(402), "nonsense"), &json!({ "bookingId": [] })).await;
-    let position = store::booking::SweepPosition { hour: hours(402), reached: None };
-    store::booking::write_sweep_position(&stage.app.table, position).await.unwrap();
+    let position = store::sweep::Position { hour: hours(402), reached: None };
+    store::sweep::write_position(&stage.app.table, position).await.unwrap();
 
     assert_eq!(sweep_at(&stage, 120).await, counts(2, 0, 1));
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
     assert_eq!(sweep_at(&stage, 125).await, counts(0, 0, 2));
-    let reached = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
+    let reached = store::sweep::position(&stage.app.table).await.unwrap().unwrap();
     assert_eq!((reached.hour, reached.reached), (noon() + SignedDuration::from_hours(2), None));
 
     // It is mended, and an operator lets it be tried again; the other one still makes no sense.
@@ -378,13 +378,13 @@ async fn a_run_that_ended_for_want_of_time_is_gone_on_with_where_it_stopped() {
     let stage = Stage::new().await;
     stage.booked(false).await;
     let hours = |n| noon() + SignedDuration::from_hours(n);
-    let position = store::booking::SweepPosition { hour: hours(-9), reached: Some(hours(2)) };
-    store::booking::write_sweep_position(&stage.app.table, position).await.unwrap();
+    let position = store::sweep::Position { hour: hours(-9), reached: Some(hours(2)) };
+    store::sweep::write_position(&stage.app.table, position).await.unwrap();
     sweep_at(&stage, 25 * 60).await;
     assert_eq!(reason(&stage).await, Some(SettlementReason::NotConfirmed));
-    let left = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
-    assert_eq!(left, store::booking::SweepPosition { hour: hours(-9), reached: None }, "the old hours are next");
+    let left = store::sweep::position(&stage.app.table).await.unwrap().unwrap();
+    assert_eq!(left, store::sweep::Position { hour: hours(-9), reached: None }, "the old hours are next");
     sweep_at(&stage, 25 * 60).await;
-    let left = store::booking::sweep_position(&stage.app.table).await.unwrap().unwrap();
+    let left = store::sweep::position(&stage.app.table).await.unwrap().unwrap();
     assert_eq!(left.hour, hours(25));
 }

@@ -84,7 +84,7 @@ async fn who_may_still_be_in_the_call_keeps_complete_from_paying_at_once() {
         duration_seconds: None,
     };
     let mut tx = Tx::new();
-    store::booking::write_told(&mut tx, id, &joined).unwrap();
+    store::attendance::write_told(&mut tx, id, &joined).unwrap();
     tx.commit(&world.app.table).await.unwrap();
     after_end(&world);
     let view = post(&world, "ivy", id, "complete", Value::Null).await.expect(200);

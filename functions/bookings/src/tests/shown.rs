@@ -2,7 +2,7 @@
 
 use domain::consent::CONSENT_VERSION;
 use domain::user::Role;
-use store::booking::Call;
+use store::call::Call;
 
 use super::*;
 
@@ -90,7 +90,7 @@ async fn each_sees_their_own_word_on_recording_and_an_admin_has_none() {
     }
     let mut tx = Tx::new();
     let call = Call { created: true, recording: true, ..Call::default() };
-    store::booking::write_call(&mut tx, id, &call).unwrap();
+    store::call::write(&mut tx, id, &call).unwrap();
     tx.commit(&world.app.table).await.unwrap();
     let start: Timestamp = TOMORROW.parse().unwrap();
     for (minute, recording) in [(-11, false), (-10, true), (30, true), (89, true), (90, false)] {

@@ -82,13 +82,13 @@ async fn a_whole_session_becomes_facts_and_effects() {
     for body in whole_session() {
         assert_eq!(from_stream(&world, &body).await.expect(200), json!({ "received": true }));
     }
-    let attendance = store::booking::attendance(&world.app.table, booking_id()).await.unwrap();
+    let attendance = store::attendance::of_booking(&world.app.table, booking_id()).await.unwrap();
     assert_eq!(attendance.finding(booking.start_time, booking.end_time), Finding::Held);
     assert_eq!((attendance.visits.len(), attendance.sessions.len()), (2, 1));
     let session = &attendance.sessions[0];
     assert_eq!((session.started_at, session.ended_at), (Some(at(5)), Some(at(1532))));
 
-    let call: store::booking::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
+    let call: store::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
     assert_eq!((call.recording, call.recording_changed_at), (false, Some(at(1541))));
     assert_eq!(call.ended_at, Some(at(1600)));
     assert_eq!(call.failure.as_deref(), Some("2026-11-20T12:25:42.000Z transcription failed: no speech"));
@@ -154,7 +154,7 @@ async fn a_hundred_copies_at_once_have_one_effect() {
         assert_eq!(copies.join_all().await, vec![200; 100]);
     }
     assert_eq!((count(&world, "OUTBOX#").await, count(&world, "WEBHOOK#").await), (1, 2));
-    let call: store::booking::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
+    let call: store::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
     assert_eq!(call.version, 1);
 }
 
@@ -291,7 +291,7 @@ async fn facts_and_media_of_a_cancelled_booking_are_still_taken_in() {
     for body in whole_session() {
         from_stream(&world, &body).await.expect(200);
     }
-    let attendance = store::booking::attendance(&world.app.table, booking_id()).await.unwrap();
+    let attendance = store::attendance::of_booking(&world.app.table, booking_id()).await.unwrap();
     assert_eq!(attendance.visits.len(), 2);
     assert_eq!(count(&world, "OUTBOX#copy_").await, 2, "the worker deletes them at Stream");
 }
@@ -301,7 +301,7 @@ async fn people_who_are_no_party_leave_no_attendance() {
     let world = world().await;
     book(&world, true, |b| b).await;
     from_stream(&world, &stay("call.session_participant_joined", "eve", 5, 5)).await.expect(200);
-    let attendance = store::booking::attendance(&world.app.table, booking_id()).await.unwrap();
+    let attendance = store::attendance::of_booking(&world.app.table, booking_id()).await.unwrap();
     assert!(attendance.visits.is_empty());
     assert_eq!(count(&world, "WEBHOOK#stream#").await, 1);
 }

@@ -88,7 +88,7 @@ async fn every_page_of_a_persons_bookings_is_full_in_order_and_of_its_scope() {
     let expected: Vec<BookingId> =
         all.iter().filter(|b| !b.is_cancelled() && b.end_time > noon()).map(|b| b.booking_id).collect();
     for person in ["cara", "ivy"] {
-        let mut unfinished = store::booking::unfinished(table, &user(person), noon()).await.unwrap();
+        let mut unfinished = store::appointments::unfinished(table, &user(person), noon()).await.unwrap();
         unfinished.sort_by_key(|b| b.booking_id);
         assert_eq!(unfinished.iter().map(|b| b.booking_id).collect::<Vec<_>>(), expected);
     }

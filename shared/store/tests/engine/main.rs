@@ -11,7 +11,8 @@ use domain::money::Asset;
 use domain::party::Party;
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
-use store::booking::{Call, MonthPlace};
+use store::all_bookings::MonthPlace;
+use store::call::Call;
 use store::directory::Wanted;
 use store::outbox::{self, Effect};
 use store::wallet::StatementFilter;
@@ -253,7 +254,7 @@ async fn all_bookings_are_listed_newest_first_across_months() {
     }
     let (mut seen, mut place) = (Vec::new(), MonthPlace::newest(noon()));
     loop {
-        let (bookings, next) = store::booking::all(&world.app.table, place, 1).await.unwrap();
+        let (bookings, next) = store::all_bookings::page(&world.app.table, place, 1).await.unwrap();
         seen.extend(bookings.into_iter().map(|b| b.booking_id));
         match next {
             Some(cursor) => place = MonthPlace::parse(&cursor).unwrap(),
@@ -292,14 +293,14 @@ async fn attendance_facts_add_up_in_any_order_and_number() {
     for turn in 0..3 {
         for n in 0..facts.len() {
             commit(table, |tx| {
-                store::booking::write_told(tx, booking_id(1), &facts[(n * 3 + turn) % facts.len()]).unwrap();
-                store::booking::write_session(tx, booking_id(1), &sessions[(n + turn) % sessions.len()]).unwrap();
+                store::attendance::write_told(tx, booking_id(1), &facts[(n * 3 + turn) % facts.len()]).unwrap();
+                store::attendance::write_session(tx, booking_id(1), &sessions[(n + turn) % sessions.len()]).unwrap();
             })
             .await
             .unwrap();
         }
     }
-    let attendance = store::booking::attendance(table, booking_id(1)).await.unwrap();
+    let attendance = store::attendance::of_booking(table, booking_id(1)).await.unwrap();
     let visit = |joined_at, left_at| Visit::new("s", Party::Interviewer, joined_at, left_at);
     assert_eq!(attendance.visits, [visit(at(0), at(20)), visit(at(21), at(22))]);
     assert_eq!(attendance.sessions, [session(at(0), at(23))]);
@@ -330,8 +331,8 @@ async fn only_one_holds_a_lease_until_it_ends() {
     let world = world().await;
     let table = &world.app.table;
     let until = noon() + SignedDuration::from_mins(5);
-    let take = |number: u64, now: Timestamp| store::booking::take_lease(table, booking_id(1), "me", number, now, until);
-    let release = |number: u64| store::booking::release_lease(table, booking_id(1), number);
+    let take = |number: u64, now: Timestamp| store::lease::take(table, booking_id(1), "me", number, now, until);
+    let release = |number: u64| store::lease::release(table, booking_id(1), number);
     take(1, noon()).await.unwrap();
     contended(take(2, noon()).await);
     take(3, until).await.unwrap();
@@ -340,9 +341,9 @@ async fn only_one_holds_a_lease_until_it_ends() {
     contended(take(4, noon()).await);
     let items = table.batch_get(&[keys::lease(booking_id(1))]).await.unwrap();
     let mut tx = Tx::new();
-    store::booking::end_lease(&mut tx, &items, booking_id(1), 1).unwrap();
+    store::lease::end(&mut tx, &items, booking_id(1), 1).unwrap();
     assert!(tx.is_empty());
-    store::booking::end_lease(&mut tx, &items, booking_id(1), 3).unwrap();
+    store::lease::end(&mut tx, &items, booking_id(1), 3).unwrap();
     tx.commit(table).await.unwrap();
     take(3, noon()).await.unwrap();
     release(3).await.unwrap();
@@ -355,8 +356,8 @@ async fn what_is_known_of_a_call_is_written_on_the_version_read() {
     let world = world().await;
     let table = &world.app.table;
     let call = Call { created: true, ..Call::default() };
-    commit(table, |tx| store::booking::write_call(tx, booking_id(1), &call).unwrap()).await.unwrap();
-    contended(commit(table, |tx| store::booking::write_call(tx, booking_id(1), &call).unwrap()).await);
+    commit(table, |tx| store::call::write(tx, booking_id(1), &call).unwrap()).await.unwrap();
+    contended(commit(table, |tx| store::call::write(tx, booking_id(1), &call).unwrap()).await);
     let read: Call = table.get(&keys::call(booking_id(1))).await.unwrap().unwrap();
     assert_eq!(read, Call { version: 1, ..call });
 }
