@@ -1,14 +1,14 @@
 //! Whether an interviewer offers a time, and the calendars of both parties at that time: what booking and moving a session
 //! have in common.
 
-use domain::availability::{LONGEST_SESSION, bookable_until, find_slot};
+use domain::availability::{LONGEST_SESSION, Slot};
+use domain::bookable::Bookable;
 use domain::booking::BookingError;
 use domain::calendar::{DayCalendar, QuarterHours, UtcDay, quarter_hours};
 use domain::ids::UserId;
 use domain::problem::ValidationError;
 use jiff::Timestamp;
 use kit::error::{Error, not_found};
-use store::user::Bookable;
 use store::{Items, Key, StoreError, Tx, availability, calendar, keys};
 
 /// What must be read before a time can be judged.
@@ -41,22 +41,16 @@ impl Offer {
             return Err(ValidationError::field("startTime", "must be in the future").into());
         }
         let bookable: Bookable = items.get(&keys::bookable(interviewer))?.ok_or_else(|| not_found("interviewer"))?;
-        if !bookable.listed {
-            return Err(BookingError::InterviewerUnavailable.into());
-        }
         let rules = availability::rules(items, interviewer)?;
-        if rules.version != bookable.availability_version {
+        if bookable.listed && rules.version != bookable.availability_version {
             // The batch read saw the rules and their version at two instants.
             return Err(StoreError::Contended.into());
         }
-        let slot = find_slot(&rules.rules, start).ok_or(BookingError::SlotUnavailable)?;
-        if start > bookable_until(now) {
-            return Err(BookingError::SlotUnavailable.into());
-        }
+        let Slot { end_time, price_credits, .. } = bookable.offer(&rules.rules, start, now)?;
         Ok(Self {
-            end_time: slot.end_time,
-            price_credits: slot.priced(bookable.credit_rate).price_credits,
-            hours: quarter_hours(start, slot.end_time).map_err(|_| BookingError::SlotUnavailable)?,
+            end_time,
+            price_credits,
+            hours: quarter_hours(start, end_time).map_err(|_| BookingError::SlotUnavailable)?,
             interviewer: interviewer.clone(),
             bookable_version: bookable.version,
         })

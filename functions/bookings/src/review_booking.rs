@@ -4,9 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::BookingId;
 use domain::party::Party;
-use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
-use domain::user::{User, UserError};
+use domain::review::Review;
+use domain::user::UserError;
 use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Participant;
@@ -15,7 +15,6 @@ use kit::extract::RequestBody;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::review::Review;
 use store::{Tx, booking, keys, review, user};
 
 use crate::party::own;
@@ -44,18 +43,6 @@ struct ReviewBooking {
 }
 
 impl RequestBody for ReviewBooking {}
-
-impl ReviewBooking {
-    fn check(&self, now: Timestamp) -> Result<Review, ValidationError> {
-        let comment = self.comment.as_deref().map(str::trim).filter(|c| !c.is_empty());
-        let mut checks = Checks::new();
-        let rating = u8::try_from(self.rating).ok().filter(|r| (1..=5).contains(r));
-        checks.require(rating.is_some(), "rating", "must be from 1 to 5");
-        checks.text("comment", comment.unwrap_or_default(), 0, 2000);
-        checks.finish()?;
-        Ok(Review { rating: rating.unwrap_or(1), comment: comment.map(str::to_owned), created_at: now })
-    }
-}
 
 /// A review.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -87,24 +74,15 @@ async fn attempt(app: &App, write: &Write<Participant, ReviewBooking>, id: Booki
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());
     }
-    let said = write.body.check(begun.now)?;
+    let said = Review::new(write.body.rating, write.body.comment.as_deref(), begun.now)?;
     let after = before.review()?;
 
     let mut tx = Tx::new();
     booking::replace(&mut tx, &before, &after)?;
     review::write(&mut tx, &after, &said)?;
     if let Some(rated) = user::get(&app.table, &before.interviewer_id).await? {
-        user::write(&mut tx, Some(&rated), &rate(&rated, said.rating))?;
+        user::write(&mut tx, Some(&rated), &said.counted(&rated))?;
     }
     let Review { rating, comment, created_at } = said;
     begun.commit(app, tx, StatusCode::CREATED, &ReviewView { booking_id: id, rating, comment, created_at }).await
-}
-
-fn rate(interviewer: &User, rating: u8) -> User {
-    let mut rated = interviewer.clone();
-    if let Some(profile) = &mut rated.interviewer {
-        profile.rating_sum += u64::from(rating);
-        profile.review_count += 1;
-    }
-    rated
 }

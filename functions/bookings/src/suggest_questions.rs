@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use domain::card::Card;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
 use domain::rate::RateRule;
@@ -20,7 +21,6 @@ use kit::{App, Route, Who, Write};
 use providers::gemini::{GeminiError, GenerateRequest, ThinkingLevel, response_schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::directory::Card;
 use store::keys;
 
 /// API Gateway waits for 30 seconds; the first model gets most of that, the other what is left.

@@ -169,7 +169,7 @@ mod tests {
         let rule = world.call("max", "POST", PATH, one_time(1)).await.expect(201);
         assert_eq!((&rule["kind"], &rule["startTime"]), (&json!("ONE_TIME"), &json!("2026-12-01T10:00:00Z")));
         let key = store::keys::bookable(&"max".parse().unwrap());
-        let bookable: store::user::Bookable = world.app.table.get(&key).await.unwrap().unwrap();
+        let bookable: domain::bookable::Bookable = world.app.table.get(&key).await.unwrap().unwrap();
         assert_eq!(bookable.availability_version, 1);
     }
 

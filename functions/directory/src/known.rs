@@ -1,11 +1,11 @@
 //! Whom a person may look at: interviewers who are listed, and those with whom they have a booking.
 
+use domain::card::Card;
 use domain::ids::UserId;
 use domain::user::User;
 use kit::callers::{Anybody, Asking};
 use kit::error::not_found;
 use kit::{App, Error, Path};
-use store::directory::{Card, card_of};
 use store::{Key, keys};
 
 /// The interviewer who is asked for, and whether they are listed. Who is not is read only where there is no card.
@@ -24,6 +24,6 @@ pub async fn known(
     let [booked, profile] = [keys::booked(&asking.session().user_id, &interviewer), keys::profile(&interviewer)];
     let items = app.table.batch_get(&[booked.clone(), profile.clone()]).await?;
     let user: Option<User> = items.get(&profile)?;
-    let card = user.filter(|_| items.contains(&booked)).and_then(|user| card_of(&user));
+    let card = user.filter(|_| items.contains(&booked)).and_then(|user| Card::of(&user));
     Ok((card.ok_or_else(|| not_found("interviewer"))?, false))
 }

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::ids::UserId;
+use domain::review::Review;
 use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::{Anybody, Asking};
@@ -10,7 +11,7 @@ use kit::write::answer;
 use kit::{App, Error, List, Path, Query, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::review::{self, Review};
+use store::review;
 
 use crate::known::known;
 
@@ -61,10 +62,10 @@ async fn list_reviews(
 #[cfg(test)]
 mod tests {
     use crate::test_requests::{book, change, refused_fields, world};
+    use domain::review::Review;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
     use store::Tx;
-    use store::review::Review;
     use testing::World;
 
     const PATH: &str = "/api/interviewers/ivy/reviews";

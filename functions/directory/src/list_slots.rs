@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::availability::{Slot, SlotRange, bookable_until, slots};
 use domain::calendar::{QuarterHours, UtcDay};
+use domain::card::Card;
 use domain::ids::UserId;
 use http::StatusCode;
 use jiff::Timestamp;
@@ -17,7 +18,6 @@ use kit::write::answer;
 use kit::{App, As, Error, Path, Query, Route, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use store::directory::Card;
 use store::{StoreError, keys};
 
 /// The route.

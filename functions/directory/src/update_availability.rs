@@ -127,7 +127,7 @@ mod tests {
         let path = rule_of(&world, "ivy").await;
         let key = store::keys::bookable(&"ivy".parse().unwrap());
         let version = || async {
-            let bookable: store::user::Bookable = world.app.table.get(&key).await.unwrap().unwrap();
+            let bookable: domain::bookable::Bookable = world.app.table.get(&key).await.unwrap().unwrap();
             bookable.availability_version
         };
         for (body, expected) in [

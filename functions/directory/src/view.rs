@@ -1,10 +1,10 @@
 //! How an interviewer is shown to candidates.
 
+use domain::card::Card;
 use domain::ids::UserId;
 use domain::user::Category;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::directory::Card;
 
 /// An interviewer who can be booked.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -2,8 +2,10 @@
 
 pub mod attendance;
 pub mod availability;
+pub mod bookable;
 pub mod booking;
 pub mod calendar;
+pub mod card;
 pub mod clerk_word;
 pub mod consent;
 pub mod evidence;
@@ -18,6 +20,7 @@ pub mod problem;
 pub mod proof;
 pub mod rate;
 pub mod reading;
+pub mod review;
 pub mod settlement;
 pub mod speech;
 pub mod text;

@@ -2,56 +2,16 @@
 //! that a list is one query of one partition.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::card::Card;
 use domain::ids::UserId;
 use domain::problem::ValidationError;
-use domain::user::{Category, InterviewerProfile, User};
-use serde::{Deserialize, Serialize};
+use domain::user::{Category, User};
 
 use crate::error::StoreError;
 use crate::item::Item;
 use crate::{BoxFuture, Page, Query, Table, Tx, cursor, keys};
 
-/// What candidates see of an interviewer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Card {
-    /// Whose it is.
-    pub interviewer_id: UserId,
-    /// Their name.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Their picture.
-    #[serde(default)]
-    pub image_url: Option<String>,
-    /// Their IANA time zone.
-    pub timezone: String,
-    /// Their profile.
-    pub profile: InterviewerProfile,
-    /// For the filter: years of experience.
-    pub years_exp: u32,
-    /// For the filter: credits per hour.
-    pub credit_rate: u32,
-}
-
-/// The card of a person who is listed.
-fn card(user: &User) -> Option<Card> {
-    Some(user).filter(|user| user.listed()).and_then(card_of)
-}
-
-/// The card of an interviewer, listed or not, for those who have booked them.
-pub fn card_of(user: &User) -> Option<Card> {
-    let profile = user.interviewer.clone()?;
-    Some(Card {
-        interviewer_id: user.user_id.clone(),
-        name: user.name.clone(),
-        image_url: user.image_url.clone(),
-        timezone: user.timezone.clone(),
-        years_exp: profile.years_exp,
-        credit_rate: profile.credit_rate,
-        profile,
-    })
-}
-
+/// The partitions that hold a copy: that of all, and one for each category.
 fn partitions(card: Option<&Card>) -> Vec<Option<Category>> {
     card.map_or_else(Vec::new, |card| {
         std::iter::once(None).chain(card.profile.categories.iter().copied().map(Some)).collect()
@@ -60,7 +20,7 @@ fn partitions(card: Option<&Card>) -> Vec<Option<Category>> {
 
 /// Brings the copies in step with a person who changes from `before` to `after`. The version of the person guards it.
 pub(crate) fn write(tx: &mut Tx, before: Option<&User>, after: &User) -> Result<(), StoreError> {
-    let (old, new) = (before.and_then(card), card(after));
+    let (old, new) = (before.and_then(Card::listed), Card::listed(after));
     if old == new {
         return Ok(());
     }

@@ -4,25 +4,12 @@
 use domain::booking::Booking;
 use domain::ids::UserId;
 use domain::problem::ValidationError;
+use domain::review::Review;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
 use crate::media::digest;
 use crate::{Item, Page, Query, Table, Tx, cursor, keys};
-
-/// A candidate's review of a session.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Review {
-    /// 1 to 5.
-    pub rating: u8,
-    /// In their words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// When.
-    pub created_at: Timestamp,
-}
 
 /// Writes a review, once.
 pub fn write(tx: &mut Tx, booking: &Booking, review: &Review) -> Result<(), StoreError> {

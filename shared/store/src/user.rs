@@ -1,6 +1,7 @@
 //! People, what of them every booking checks, and the verifications that wait for an admin.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::bookable::Bookable;
 use domain::ids::UserId;
 use domain::problem::ValidationError;
 use domain::user::{User, Verification};
@@ -17,25 +18,6 @@ pub fn get<'a>(table: &'a Table, user: &'a UserId) -> BoxFuture<'a, Result<Optio
     Box::pin(async move { table.get(&keys::profile(user)).await })
 }
 
-/// What every booking checks of an interviewer, so that it need not read the profile: any change of rules, listing or
-/// rate raises the version (DECISIONS.md, "The booking transaction").
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Bookable {
-    /// Whether bookings are possible at all.
-    #[serde(default)]
-    pub listed: bool,
-    /// Credits per hour.
-    #[serde(default)]
-    pub credit_rate: u32,
-    /// The version of the availability document.
-    #[serde(default)]
-    pub availability_version: u64,
-    /// How often anything of this changed.
-    #[serde(default)]
-    pub version: u64,
-}
-
 /// Writes a person over what was read before, and everything that follows from them: directory cards and what bookings
 /// check.
 pub fn write(tx: &mut Tx, before: Option<&User>, after: &User) -> Result<(), StoreError> {
@@ -43,11 +25,7 @@ pub fn write(tx: &mut Tx, before: Option<&User>, after: &User) -> Result<(), Sto
     let stored = User { version: read_version + 1, ..after.clone() };
     tx.replace(Item::new(keys::profile(&stored.user_id), "User", &stored)?, read_version);
     directory::write(tx, before, &stored)?;
-    let state = |u: &User| (u.listed(), u.interviewer.as_ref().map_or(0, |i| i.credit_rate));
-    let (listed, credit_rate) = state(&stored);
-    if stored.interviewer.is_some() && before.is_none_or(|b| state(b) != (listed, credit_rate))
-        || before.is_some_and(|b| b.listed() && !listed)
-    {
+    if let Some((listed, credit_rate)) = Bookable::change(before, &stored) {
         tx.update(
             keys::bookable(&stored.user_id),
             "SET listed = :listed, creditRate = :rate ADD version :one",

@@ -1,9 +1,9 @@
 use super::*;
 use crate::attendance::Visit;
-use crate::attendance::{Finding, Stream};
+use crate::attendance::Finding;
 use crate::consent::CONSENT_VERSION;
 use crate::ledger::TransferKind;
-use crate::settlement::{Outcome, SettlementReason};
+use crate::settlement::SettlementReason;
 use ulid::Ulid;
 
 fn at(minute: i64) -> Timestamp {

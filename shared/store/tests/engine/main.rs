@@ -112,7 +112,7 @@ async fn what_is_stored_comes_back_as_it_was() {
     let items = table.batch_get(&[keys::availability(&ivy), keys::bookable(&ivy)]).await.unwrap();
     let read = store::availability::rules(&items, &ivy).unwrap();
     assert_eq!(read.rules, rules.rules);
-    let bookable: store::user::Bookable = items.get(&keys::bookable(&ivy)).unwrap().unwrap();
+    let bookable: domain::bookable::Bookable = items.get(&keys::bookable(&ivy)).unwrap().unwrap();
     assert_eq!(bookable.availability_version, read.version);
 
     let (cara, day) = (user("cara"), UtcDay::containing(noon()));
@@ -152,7 +152,7 @@ async fn the_directory_follows_the_person() {
     store::user::write(&mut tx, Some(&before), &hidden).unwrap();
     tx.commit(table).await.unwrap();
     assert_eq!(list(Wanted::default()).await, 0);
-    let bookable: store::user::Bookable = table.get(&keys::bookable(&ivy)).await.unwrap().unwrap();
+    let bookable: domain::bookable::Bookable = table.get(&keys::bookable(&ivy)).await.unwrap().unwrap();
     assert!(!bookable.listed);
 }
 
