@@ -198,7 +198,7 @@ impl Scene {
                 let event = json!({ "olderThanSeconds": 0 });
                 ran(background::redrive_outbox::redrive_outbox(app, event).await)
             }
-            Act::Sweep => ran(background::sweep_bookings::sweep_bookings(app, Value::Null).await),
+            Act::Sweep => ran(sessions::sweep_bookings::sweep_bookings(app, Value::Null).await),
             Act::CheckSecrets => ran(background::check_secrets::check_secrets(app, Value::Null).await),
             Act::Reconcile => ran(background::reconcile_ledger::reconcile_ledger(app, Value::Null).await),
             Act::Follow => {

@@ -8,6 +8,11 @@ pub mod stage;
 pub mod story;
 pub mod transcript;
 
+/// Every worker.
+pub fn all_workers() -> Vec<kit::Worker> {
+    sessions::workers()
+}
+
 /// Every route of the API.
 pub fn all_routes() -> Vec<kit::Route> {
     [

@@ -187,18 +187,13 @@ impl Stage {
     /// Lets the worker of its queue deal with a message. The text says why it failed.
     pub async fn work(&self, queued: &Queued) -> Result<(), String> {
         let delivery = Delivery { message: queued.message.clone(), receive_count: queued.receives };
-        let worker = match queued.queue.as_str() {
-            "stream" => background::run_stream::run_stream,
-            "settlement" => background::run_settlement::run_settlement,
-            "media" => background::run_media::run_media,
-            _ => background::run_generation::run_generation,
-        };
-        worker(self.app.clone(), delivery).await.map_err(|failure| format!("{:?}", failure.error))
+        let worker = crate::all_workers().into_iter().find(|worker| worker.queue.name() == queued.queue);
+        (worker.unwrap().work)(self.app.clone(), delivery).await.map_err(|failure| format!("{:?}", failure.error))
     }
 
     /// One run of the sweep. False where it failed as a whole.
     pub async fn sweep(&self) -> bool {
-        background::sweep_bookings::sweep_bookings(self.app.clone(), Value::Null).await.is_ok()
+        sessions::sweep_bookings::sweep_bookings(self.app.clone(), Value::Null).await.is_ok()
     }
 
     /// All calls that Stream has, as its simulator shows them.

@@ -282,7 +282,7 @@ fn effect(booking_id: BookingId, event: &CallEvent, sha256: &str) -> Option<Effe
 
 /// Whether the effect of an event must follow, given what the parties have agreed to. Whoever carries it out looks again.
 fn is_due(booking: &Booking, event: &CallEvent) -> bool {
-    let may_record = booking.consents.both() && !booking.is_cancelled();
+    let may_record = booking.may_be_recorded();
     match &event.kind {
         CallEventKind::SessionStarted { .. } => may_record,
         // What runs without consent has to be stopped.

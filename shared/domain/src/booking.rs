@@ -250,6 +250,11 @@ impl Booking {
         matches!(self.state, State::Cancelled { .. })
     }
 
+    /// Whether its call may be recorded.
+    pub fn may_be_recorded(&self) -> bool {
+        self.consents.both() && !self.is_cancelled()
+    }
+
     /// Whether it is one of the coming sessions of its parties: still scheduled, and not ended.
     pub fn is_upcoming(&self, now: Timestamp) -> bool {
         self.is_scheduled() && self.end_time > now

@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::patience::Patience;
 use http::{HeaderValue, Method, header};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
@@ -50,7 +49,7 @@ async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
 }
 
 /// Works off one queue as a Lambda.
-pub fn serve_queue(worker: Worker, patience: Patience) -> ExitCode {
+pub fn serve_queue(worker: Worker) -> ExitCode {
     start(move |app| {
         Box::pin(async move {
             warm(&app).await;
@@ -58,8 +57,7 @@ pub fn serve_queue(worker: Worker, patience: Patience) -> ExitCode {
                 let app = app.clone();
                 async move {
                     let invocation = Invocation::of(&event.context);
-                    let work =
-                        async { crate::worker::run(&app, worker, patience, event.payload).await.map_err(report) };
+                    let work = async { crate::worker::run(&app, worker, event.payload).await.map_err(report) };
                     invocation.run(Box::pin(work)).await
                 }
             });

@@ -10,7 +10,7 @@ use domain::reading;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use store::origin;
-use store::outbox::Message;
+use store::outbox::{Effect, Message, Queue};
 use tracing::{Instrument, Span};
 
 use crate::error::{Error, Fault};
@@ -89,8 +89,19 @@ impl Again {
     }
 }
 
+/// A worker: works off one queue, one message after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct Worker {
+    /// The name of its file, function and binary.
+    pub name: &'static str,
+    /// The queue it is fed from, which says how patient it is.
+    pub queue: Queue,
+    /// What it does with a message.
+    pub work: Work,
+}
+
 /// What a worker does with one message.
-pub type Worker = fn(App, Delivery) -> BoxFuture<'static, Result<(), Failure>>;
+pub type Work = fn(App, Delivery) -> BoxFuture<'static, Result<(), Failure>>;
 
 /// A message that this code does not understand: from a newer version, which may be here soon, or not ours. So it is put off, and
 /// is an error only when it came for the last time.
@@ -110,7 +121,14 @@ impl Problem for Unreadable {
 /// An effect that came to a worker that does not carry it out: another version sends it elsewhere.
 #[derive(Debug, thiserror::Error)]
 #[error("an effect of queue {0} came to another worker")]
-pub struct WrongQueue(pub &'static str);
+pub struct WrongQueue(&'static str);
+
+impl WrongQueue {
+    /// That `effect` came to a worker of another queue.
+    pub fn of(effect: &Effect) -> Self {
+        Self(effect.queue().name())
+    }
+}
 
 impl Problem for WrongQueue {
     fn kind(&self) -> Kind {
@@ -126,15 +144,16 @@ impl Problem for WrongQueue {
 /// A fault of ours, such as a stored thing that cannot be read, fails the whole invocation when its message comes for the first
 /// time: that is what takes a version back whose workers are broken. Such a version fails new messages. A message that no version
 /// can deal with fails one invocation and no more, and a provider's trouble none.
-pub async fn run(app: &App, worker: Worker, patience: Patience, event: Value) -> Result<Value, Error> {
+pub async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error> {
     let event: SqsEvent = serde_json::from_value(event).map_err(|e| Fault(format!("an event of a queue: {e}")))?;
+    let patience = worker.queue.patience();
     // Of several messages those that went well must not come again; queues here hand over one at a time.
     let is_alone = event.records.len() == 1;
     let mut failed = Vec::new();
     for record in event.records {
         let id = record.message_id.clone().unwrap_or_default();
         let (origin, span) = traced(&record, &id);
-        let attempt = origin::carry(&origin, Box::pin(one(app, worker, &record)));
+        let attempt = origin::carry(&origin, Box::pin(one(app, worker.work, &record)));
         if let Err(failure) = attempt.instrument(span.clone()).await {
             let receives = receives(&record);
             if matches!(failure.again, Again::Patiently { .. }) && patience.is_late(receives) {
@@ -185,12 +204,12 @@ fn receives(record: &SqsMessage) -> u32 {
     record.attributes.get("ApproximateReceiveCount").and_then(|n| n.parse().ok()).unwrap_or(1)
 }
 
-async fn one(app: &App, worker: Worker, record: &SqsMessage) -> Result<(), Failure> {
+async fn one(app: &App, work: Work, record: &SqsMessage) -> Result<(), Failure> {
     let body = record.body.as_deref().unwrap_or_default();
     let message: Message = reading::read(body.as_bytes()).map_err(|e| Unreadable(e.to_string()))?;
     let delivery = Delivery { message, receive_count: receives(record) };
     tracing::info!(outbox.id = delivery.message.outbox_id, receive.count = delivery.receive_count, "message received");
-    worker(app.clone(), delivery).await
+    work(app.clone(), delivery).await
 }
 
 /// Lets a failed message come back after `delay`. Where that cannot be said, the queue's own time-out applies.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{BookingId, UserId};
+use domain::patience::Patience;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,16 @@ impl Queue {
             Self::Stream => "stream",
             Self::Media => "media",
             Self::Settlement => "settlement",
+        }
+    }
+
+    /// How long its work is waited for.
+    pub fn patience(self) -> Patience {
+        match self {
+            Self::Generation => Patience::Generation,
+            Self::Stream => Patience::Stream,
+            Self::Media => Patience::Media,
+            Self::Settlement => Patience::Settlement,
         }
     }
 }

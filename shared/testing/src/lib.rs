@@ -4,6 +4,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 mod direct;
+mod fake_aws;
 mod faults;
 pub mod gateway;
 mod meter;
@@ -16,10 +17,11 @@ mod world;
 pub use direct::{ask, plain};
 /// An item as the engine keeps it, and a value of one.
 pub use dynoxide::{AttributeValue as Stored, Item};
+pub use fake_aws::FakeAws;
 pub use faults::{Fate, Faults, Held, Sent, Trouble, parts_listed};
 pub use gateway::{Answer, refused_fields};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, change, delete, interviewer_profile, stored};
 pub use table::{TABLE, dynamodb};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, forged_tokens, jwks, token};
-pub use world::{Options, World, noon};
+pub use world::{Options, World, noon, waiting};

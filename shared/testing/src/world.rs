@@ -8,14 +8,24 @@ use kit::config::Config;
 use kit::secrets::Secrets;
 use kit::{App, Route};
 use serde_json::{Value, json};
+use store::outbox::Queue;
 
 use crate::table::engine;
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
-use crate::{Answer, Meter, TABLE, gateway};
+use crate::{Answer, FakeAws, Meter, TABLE, gateway};
 
 /// When tests take place: 20 November 2026, 12:00 UTC, a Friday.
 pub fn noon() -> Timestamp {
     "2026-11-20T12:00:00Z".parse().expect("an instant")
+}
+
+/// The ids of all outbox rows that wait to be relayed, sorted.
+pub async fn waiting(app: &App) -> Vec<String> {
+    let before = app.now() + jiff::SignedDuration::from_hours(1);
+    let waiting = store::outbox::waiting(&app.table, before, 100, None).await.expect("an answer");
+    let mut ids: Vec<String> = waiting.rows.into_iter().map(|row| row.outbox_id).collect();
+    ids.sort();
+    ids
 }
 
 /// What a test's application is told, where it matters.
@@ -67,6 +77,20 @@ impl World {
     pub async fn with(routes: &[Route], options: Options) -> Self {
         let (url, engine) = engine().await;
         Self::on(engine, url.clone(), url, routes, options)
+    }
+
+    /// A world of its own for a worker: its application again, which reaches the same table, and S3, SQS and Secrets Manager.
+    pub async fn beside_aws(options: Options) -> (Self, App, FakeAws) {
+        let world = Self::with(&[], options).await;
+        let aws = FakeAws::start().await;
+        let mut config = (*world.app.config).clone();
+        let address = |queue: Queue| (queue.name().to_owned(), format!("{}/{}", aws.url, queue.name()));
+        config.queues = Queue::ALL.map(address).into();
+        let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
+        let secrets = world.app.secrets.clone();
+        let mut app = App::assemble(config, Aws::at(&aws.url), secrets, clock, ids).expect("an application");
+        app.table = world.app.table.clone();
+        (world, app, aws)
     }
 
     /// A world whose requests to the table are counted.

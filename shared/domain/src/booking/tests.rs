@@ -1,6 +1,6 @@
 use super::*;
-use crate::attendance::Visit;
 use crate::attendance::Finding;
+use crate::attendance::Visit;
 use crate::consent::CONSENT_VERSION;
 use crate::ledger::TransferKind;
 use crate::settlement::SettlementReason;

@@ -1,15 +1,19 @@
 //! The worker of queue `settlement`: bookings that end without anybody asking, and the credits they hold.
 
-use kit::worker::Delivery;
-use kit::{App, BoxFuture, Failure};
-use store::outbox::Effect;
+use kit::worker::{Delivery, WrongQueue};
+use kit::{App, BoxFuture, Failure, Worker};
+use store::outbox::{Effect, Queue};
 
-use crate::absence::{cancel_bookings, lift_lock};
-use crate::run_stream::wrong_queue;
-use crate::settling::settle_booking;
+use crate::settlement::absence::{cancel_bookings, lift_lock};
+use crate::settlement::settling::settle_booking;
 
 #[cfg(test)]
 mod tests;
+
+/// Queue `settlement`: bookings that end without anybody asking.
+pub fn worker() -> Worker {
+    Worker { name: "run_settlement", queue: Queue::Settlement, work: run_settlement }
+}
 
 /// Carries out one effect.
 pub fn run_settlement(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
@@ -19,7 +23,7 @@ pub fn run_settlement(app: App, delivery: Delivery) -> BoxFuture<'static, Result
             Effect::CancelBookings { user_id, .. } => cancel_bookings(&app, user_id).await,
             Effect::LiftLock { user_id, .. } => lift_lock(&app, user_id).await,
             Effect::SettleBooking { .. } => settle_booking(&app, effect).await,
-            _ => Err(wrong_queue(effect).into()),
+            _ => Err(WrongQueue::of(effect).into()),
         }
     })
 }

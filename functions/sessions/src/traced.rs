@@ -1,6 +1,5 @@
 //! That what follows from a message goes back to the request that the message goes back to.
 
-use domain::patience::Patience;
 use serde_json::{Value, json};
 use store::outbox::{Effect, Message};
 
@@ -21,10 +20,7 @@ async fn the_rows_of_a_worker_name_the_first_request_and_a_message_without_one_i
         let user: domain::ids::UserId = "ivy".parse().unwrap();
         let effect = Effect::CancelBookings { user_id: user, cause: "deleted".to_owned() };
         let message = Message { outbox_id: effect.outbox_id(), origin: told.map(str::to_owned), effect };
-        let answer =
-            kit::worker::run(&stage.app, crate::run_settlement::run_settlement, Patience::Settlement, event(&message))
-                .await
-                .unwrap();
+        let answer = kit::worker::run(&stage.app, crate::run_settlement::worker(), event(&message)).await.unwrap();
         assert_eq!(answer, json!({ "batchItemFailures": [] }));
         let before = stage.app.now() + jiff::SignedDuration::from_hours(1);
         let rows = store::outbox::waiting(&stage.app.table, before, 10, None).await.unwrap().rows;

@@ -15,20 +15,19 @@ use domain::transcript::{ParsedTranscript, Transcript, parse};
 use jiff::{SignedDuration, Timestamp};
 use kit::error::{Error, Fault};
 use kit::telemetry::{Metric, count};
-use kit::worker::{Delivery, SET_ASIDE};
-use kit::{App, BoxFuture, Failure};
+use kit::worker::{Delivery, SET_ASIDE, WrongQueue};
+use kit::{App, BoxFuture, Failure, Worker};
 use providers::gemini::GenerateRequest;
 use store::media::{self, MediaKind};
-use store::outbox::Effect;
+use store::outbox::{Effect, Queue};
 use store::settlement::{capture_keys, write_capture};
 use store::{StoreError, Tx, booking, feedback, keys, lease};
 use tokio::time::Instant;
 
-use crate::bucket;
-use crate::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
-use crate::feedback_prompt::{SYSTEM_INSTRUCTION, prompt, versions};
-use crate::run_media::TRANSCRIPT_LIMIT_BYTES;
-use crate::run_stream::wrong_queue;
+use crate::feedback::drafting::{Drafting, LIMITS, Limits, MAX_OUTPUT_TOKENS, Setback};
+use crate::feedback::prompt::{SYSTEM_INSTRUCTION, prompt, versions};
+use crate::media::TRANSCRIPT_LIMIT_BYTES;
+use crate::media::bucket;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +38,11 @@ const RIVAL_WAIT: Duration = Duration::from_secs(30);
 const UNAVAILABLE: &str = "upstream_unavailable";
 /// How long a paid feedback waits before it is offered to a table again that did not answer.
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
+/// Queue `generation`: minutes of work of a model, a few at a time.
+pub fn worker() -> Worker {
+    Worker { name: "run_generation", queue: Queue::Generation, work: run_generation }
+}
+
 /// Writes the feedback of one booking.
 pub fn run_generation(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move { work(&app, &delivery, LIMITS).await })
@@ -63,7 +67,7 @@ impl<E: Into<Error>> From<E> for Stop {
 
 async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Failure> {
     let Effect::Feedback { booking_id, .. } = &delivery.message.effect else {
-        return Err(wrong_queue(&delivery.message.effect).into());
+        return Err(WrongQueue::of(&delivery.message.effect).into());
     };
     let Some(known) = Known::read(app, *booking_id).await? else { return Ok(()) };
     if known.is_final(app.now()) {

@@ -11,7 +11,7 @@ use store::due::{self, DueRow};
 use store::outbox::{self, Effect};
 use store::sweep::{self, Position};
 
-use crate::settling::{hour_of, set_aside};
+use crate::settlement::settling::{hour_of, set_aside};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! For tests: just enough of S3, SQS and Secrets Manager to answer the SDK as AWS does.
+#![expect(clippy::unwrap_used, reason = "what cannot be done fails the test")]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -129,7 +130,7 @@ fn s3(kept: &mut Kept, method: &Method, key: String, query: &str, body: Vec<u8>)
             kept.objects.insert(key, parts.into_values().flatten().collect());
             (StatusCode::OK, "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>").into_response()
         }
-        ("GET", Some(upload), _) => (StatusCode::OK, testing::parts_listed(&kept.uploads[&upload])).into_response(),
+        ("GET", Some(upload), _) => (StatusCode::OK, crate::parts_listed(&kept.uploads[&upload])).into_response(),
         ("DELETE", Some(upload), _) => {
             kept.uploads.remove(&upload);
             StatusCode::NO_CONTENT.into_response()

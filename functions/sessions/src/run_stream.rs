@@ -5,10 +5,10 @@ use domain::ids::BookingId;
 use kit::calls::BookedCall;
 use kit::error::{Error, Fault};
 use kit::worker::{Delivery, WrongQueue};
-use kit::{App, BoxFuture, Failure};
+use kit::{App, BoxFuture, Failure, Worker};
 use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
 use store::call::{self, Call};
-use store::outbox::Effect;
+use store::outbox::{Effect, Queue};
 use store::{Tx, booking, keys};
 
 use crate::at_stream::{Trouble, with_stream};
@@ -19,6 +19,11 @@ mod tests;
 /// How often the consents may change while a call is being matched to them, before the message is put off.
 const CHANGES_AT_MOST: u32 = 4;
 
+/// Queue `stream`: short calls to Stream, each of them idempotent there.
+pub fn worker() -> Worker {
+    Worker { name: "run_stream", queue: Queue::Stream, work: run_stream }
+}
+
 /// Does one thing at Stream.
 pub fn run_stream(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move {
@@ -28,19 +33,14 @@ pub fn run_stream(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(),
             Effect::MatchRecording { .. } => with_stream(&app, &delivery, match_recording).await,
             Effect::MoveCall { .. } => with_stream(&app, &delivery, move_call).await,
             Effect::EndCall { .. } => with_stream(&app, &delivery, end_call).await,
-            _ => Err(wrong_queue(effect).into()),
+            _ => Err(WrongQueue::of(effect).into()),
         }
     })
 }
 
-/// A message that another worker should have got.
-pub fn wrong_queue(effect: &Effect) -> WrongQueue {
-    WrongQueue(effect.queue().name())
-}
-
 fn create_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
-        let Effect::CreateCall { booking_id } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        let Effect::CreateCall { booking_id } = effect else { return Err(Error::from(WrongQueue::of(effect)).into()) };
         let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
         if !booking.is_scheduled() {
             return Ok(());
@@ -80,12 +80,12 @@ fn match_recording<'a>(
 ) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
         let Effect::MatchRecording { booking_id, .. } = effect else {
-            return Err(Error::from(wrong_queue(effect)).into());
+            return Err(Error::from(WrongQueue::of(effect)).into());
         };
         let mut matched = None;
         for _ in 0..CHANGES_AT_MOST {
             let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
-            let wanted = may_record(&booking);
+            let wanted = booking.may_be_recorded();
             if matched == Some(wanted) {
                 return Ok(());
             }
@@ -94,11 +94,6 @@ fn match_recording<'a>(
         }
         Err(Error::from(Fault("the consents kept changing while the call was matched to them".to_owned())).into())
     })
-}
-
-/// Whether a booking's call may be recorded.
-pub fn may_record(booking: &Booking) -> bool {
-    booking.consents.both() && !booking.is_cancelled()
 }
 
 async fn match_once(app: &App, client: &StreamClient, booking: &Booking, wanted: bool) -> Result<(), Trouble> {
@@ -153,7 +148,9 @@ async fn stop_capture(client: &StreamClient, call_id: BookingId, state: &CallSta
 /// Tells Stream when the session is to begin now. A call that does not exist yet will be created with it.
 fn move_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
-        let Effect::MoveCall { booking_id, .. } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        let Effect::MoveCall { booking_id, .. } = effect else {
+            return Err(Error::from(WrongQueue::of(effect)).into());
+        };
         let Some(booking) = booking::get(&app.table, *booking_id).await? else { return Ok(()) };
         match client.set_start(*booking_id, booking.start_time).await {
             Ok(()) | Err(StreamError::NotFound) => Ok(()),
@@ -164,7 +161,7 @@ fn move_call<'a>(app: &'a App, client: &'a StreamClient, effect: &'a Effect) -> 
 
 fn end_call<'a>(_: &'a App, client: &'a StreamClient, effect: &'a Effect) -> BoxFuture<'a, Result<(), Trouble>> {
     Box::pin(async move {
-        let Effect::EndCall { booking_id } = effect else { return Err(Error::from(wrong_queue(effect)).into()) };
+        let Effect::EndCall { booking_id } = effect else { return Err(Error::from(WrongQueue::of(effect)).into()) };
         end(client, *booking_id).await
     })
 }

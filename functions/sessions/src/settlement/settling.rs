@@ -8,6 +8,7 @@ use domain::problem::Problem;
 use jiff::Timestamp;
 use kit::error::chain;
 use kit::telemetry::{Metric, count};
+use kit::worker::WrongQueue;
 use kit::{App, Failure};
 use store::due::{self, DueRow};
 use store::outbox::Effect;
@@ -15,8 +16,7 @@ use store::settlement::{cancellation_keys, capture_keys, write_cancellation, wri
 use store::{StoreError, Tx, attendance, booking, contention, keys};
 use tokio::sync::OnceCell;
 
-use crate::ask_stream::{Answered, ask_stream};
-use crate::run_stream::wrong_queue;
+use crate::settlement::ask_stream::{Answered, ask_stream};
 
 /// How long Stream may be asked about one booking, so that a run of the worker ends in time.
 const ASKED_AT_MOST: Duration = Duration::from_secs(40);
@@ -36,7 +36,7 @@ enum Outcome {
 /// sent again then. What nobody can settle before it is mended goes aside. A message fails where the table does, and comes again.
 pub async fn settle_booking(app: &App, effect: &Effect) -> Result<(), Failure> {
     let Effect::SettleBooking { booking_id, due_at, aside_since } = effect else {
-        return Err(wrong_queue(effect).into());
+        return Err(WrongQueue::of(effect).into());
     };
     let (id, due_at) = (*booking_id, *due_at);
     let row = DueRow { hour: hour_of(due_at), sort: id.to_string(), due_at };

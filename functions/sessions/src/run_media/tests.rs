@@ -13,7 +13,7 @@ use testing::noon;
 use tokio::time::Instant;
 
 use super::{Verdict, Wanted, judge, keep, run_media};
-use crate::copying::Copied;
+use crate::media::copying::Copied;
 use crate::run_stream::run_stream;
 use crate::stage::{Stage, booking_id, cid, delivery, transcript_of};
 

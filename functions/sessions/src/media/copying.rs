@@ -18,7 +18,7 @@ use store::outbox::StreamFile;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::at_stream::Trouble;
-use crate::bucket::{put_small, unavailable};
+use crate::media::bucket::{put_small, unavailable};
 
 /// The size of a part; S3 takes at most 10 000 parts of at least 5 MiB, and lists a thousand at once: 8 GiB.
 pub const PART_BYTES: usize = 8 * 1024 * 1024;

@@ -4,18 +4,18 @@
 use domain::booking::Booking;
 use domain::ids::BookingId;
 use kit::error::Error;
-use kit::worker::Delivery;
-use kit::{App, BoxFuture, Failure};
+use kit::worker::{Delivery, WrongQueue};
+use kit::{App, BoxFuture, Failure, Worker};
 use providers::download::DownloadError;
 use providers::stream::StreamClient;
 use store::media::{self, MediaKind, StoredFile, digest};
-use store::outbox::{self, Effect, StreamFile};
+use store::outbox::{self, Effect, Queue, StreamFile};
 use store::{StoreError, Tx, booking, keys};
 
 use crate::at_stream::{Trouble, with_stream};
-use crate::bucket;
-use crate::copying::{self, Copied, Place, Progress};
-use crate::run_stream::{may_record, wrong_queue};
+use crate::media::TRANSCRIPT_LIMIT_BYTES;
+use crate::media::bucket;
+use crate::media::copying::{self, Copied, Place, Progress};
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +24,11 @@ mod tests;
 const RECORDING_LIMIT_BYTES: u64 = 4 * 1024 * 1024 * 1024;
 /// How often a file is looked at again whose consents, or whose copy by somebody else, change meanwhile.
 const ROUNDS_AT_MOST: u32 = 8;
-/// No transcript of ours is larger: that would be weeks of speech.
-pub const TRANSCRIPT_LIMIT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Queue `media`: recordings and transcripts, from Stream to the bucket.
+pub fn worker() -> Worker {
+    Worker { name: "run_media", queue: Queue::Media, work: run_media }
+}
 
 /// Copies one file, or deletes it.
 pub fn run_media(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
@@ -59,7 +62,7 @@ impl<'a> Wanted<'a> {
             Effect::CopyTranscript { booking_id, file } => {
                 Ok(Self { kind: MediaKind::Transcript, booking_id: *booking_id, file })
             }
-            _ => Err(wrong_queue(effect).into()),
+            _ => Err(WrongQueue::of(effect).into()),
         }
     }
 
@@ -160,7 +163,7 @@ async fn judge(app: &App, wanted: Wanted<'_>) -> Result<Verdict, Error> {
     // Read after the booking: what was decided under earlier consents is seen.
     let known = wanted.known(app).await?;
     let is_discarded = known.as_ref().is_some_and(|file| file.object_key.is_none());
-    let stop = !booking.as_ref().is_some_and(may_record);
+    let stop = !booking.as_ref().is_some_and(Booking::may_be_recorded);
     if is_discarded {
         return Ok(Verdict::Discard { also_here: true, stop });
     }
@@ -237,7 +240,9 @@ async fn keep(app: &App, wanted: Wanted<'_>, object_key: &str, copied: &Copied) 
     let effect = Effect::Feedback { booking_id, cause };
     let wanted_keys = [keys::booking(booking_id), keys::outbox(&effect.outbox_id())];
     let items = app.table.batch_get(&wanted_keys).await?;
-    let Some(booking) = items.get::<Booking>(&wanted_keys[0])?.filter(may_record) else { return Ok(false) };
+    let Some(booking) = items.get::<Booking>(&wanted_keys[0])?.filter(Booking::may_be_recorded) else {
+        return Ok(false);
+    };
     if let Some(known) = wanted.known(app).await? {
         return Ok(known.object_key.is_some());
     }

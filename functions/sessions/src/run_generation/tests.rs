@@ -16,8 +16,8 @@ use testing::noon;
 use tokio::time::Instant;
 
 use super::work;
-use crate::drafting::{LIMITS, Limits};
-use crate::feedback_prompt::{PROMPT_VERSION, RUBRIC_VERSION};
+use crate::feedback::drafting::{LIMITS, Limits};
+use crate::feedback::prompt::{PROMPT_VERSION, RUBRIC_VERSION};
 use crate::stage::{PRICE, Stage, booking_id, delivery, transcript_of};
 
 const PRIMARY: &str = "gemini-3.8-flash";

@@ -1,4 +1,0 @@
-//! Runs `sweep_bookings`.
-fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(background::sweep_bookings::sweep_bookings)
-}
