@@ -4,9 +4,9 @@ use axum::response::Response;
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::error::not_found;
-use kit::views::UserView;
 use kit::write::answer;
 use kit::{As, Error, Route, Who};
+use views::UserView;
 
 /// The route.
 pub fn route() -> Route {

@@ -12,12 +12,12 @@ use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verific
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
-use kit::views::UserView;
 use kit::write::Begun;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Tx, keys, wallet};
+use views::UserView;
 
 /// The route.
 pub fn route() -> Route {

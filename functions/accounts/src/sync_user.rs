@@ -8,11 +8,11 @@ use domain::user::{Identity, User};
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
-use kit::views::UserView;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Tx;
+use views::UserView;
 
 /// The route.
 pub fn route() -> Route {

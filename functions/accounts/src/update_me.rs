@@ -9,11 +9,11 @@ use domain::user::{Category, Identity, InterviewerProfile, User};
 use http::StatusCode;
 use kit::callers::Onboarded;
 use kit::extract::RequestBody;
-use kit::views::UserView;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::Tx;
+use views::UserView;
 
 /// The route.
 pub fn route() -> Route {

@@ -15,12 +15,12 @@ use jiff::Timestamp;
 use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
-use kit::views::BalancesView;
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::idempotency::KeyReused;
 use store::{Tx, keys, wallet};
+use views::BalancesView;
 
 /// The largest adjustment in either direction (DECISIONS.md, "People").
 const MOST: i64 = 1_000_000;

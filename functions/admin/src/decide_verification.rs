@@ -10,12 +10,12 @@ use http::StatusCode;
 use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
-use kit::views::UserView;
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::user::VerificationRequest;
 use store::{Tx, keys};
+use views::UserView;
 
 /// The route.
 pub fn route() -> Route {

@@ -8,12 +8,12 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::{Admin, effective};
 use kit::error::not_found;
-use kit::views::{BalancesView, UserView};
 use kit::write::answer;
 use kit::{App, As, Error, Path, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{keys, wallet};
+use views::{AssetsView, UserView};
 
 /// The route.
 pub fn route() -> Route {
@@ -41,17 +41,7 @@ pub struct AccountView {
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<Timestamp>,
     /// The balances of each asset.
-    assets: AccountAssets,
-}
-
-/// The balances of each asset.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct AccountAssets {
-    /// In credits.
-    credit: BalancesView,
-    /// In minutes of the live coach.
-    copilot_minute: BalancesView,
+    assets: AssetsView,
 }
 
 async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) -> Result<Response, Error> {
@@ -59,10 +49,8 @@ async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) 
     let wanted = [keys::profile(&id), keys::wallet(&id, credit), keys::wallet(&id, minutes)];
     let items = app.table.batch_get(&wanted).await?;
     let user = effective(items.get(&wanted[0])?, &app.config).ok_or_else(|| not_found("user"))?;
-    let assets = AccountAssets {
-        credit: BalancesView::of(&wallet::wallet(&items, &id, credit)?, user.role),
-        copilot_minute: BalancesView::of(&wallet::wallet(&items, &id, minutes)?, user.role),
-    };
+    let wallets = (wallet::wallet(&items, &id, credit)?, wallet::wallet(&items, &id, minutes)?);
+    let assets = AssetsView::of(&wallets.0, &wallets.1, user.role);
     let view = AccountView {
         user: UserView::of(&user),
         deleted_at: user.deleted_at,

@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kit::callers::Admin;
-use kit::views::BookingView;
 use kit::write::answer;
-use kit::{App, As, Error, List, Query, Route, Who, page};
+use kit::{App, As, Error, Query, Route, Who, page, shown};
 use store::all_bookings::{self, MonthPlace};
+use views::{BookingView, List};
 
 /// The route.
 pub fn route() -> Route {
@@ -25,7 +25,7 @@ async fn list_all_bookings(
     let (limit, now) = (page::limit(asked.limit)?, app.now());
     let from = asked.cursor.as_deref().map_or_else(|| Ok(MonthPlace::newest(now)), MonthPlace::parse)?;
     let (bookings, next_cursor) = all_bookings::page(&app.table, from, limit).await?;
-    let items = BookingView::all(&app.table, &bookings, &me, now).await?;
+    let items = shown::bookings(&app.table, &bookings, &me, now).await?;
     answer(StatusCode::OK, &List { items, next_cursor })
 }
 

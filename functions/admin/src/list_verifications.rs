@@ -8,11 +8,12 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Admin;
 use kit::write::answer;
-use kit::{App, As, Error, List, Query, Route, Who, page};
+use kit::{App, As, Error, Query, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::keys;
 use store::user::VerificationRequest;
+use views::List;
 
 /// The route.
 pub fn route() -> Route {

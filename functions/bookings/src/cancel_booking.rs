@@ -10,11 +10,11 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
-use kit::views::BookingView;
-use kit::{App, Path, Route, Who, Write};
+use kit::{App, Path, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::{Tx, attendance, booking, keys, settlement};
+use views::BookingView;
 
 use crate::party::{own, show};
 
@@ -93,11 +93,11 @@ async fn attempt(app: &App, write: &Write<Participant, CancelBooking>, id: Booki
         }
         Applied::Now(Cancelling::Released(after, release)) => {
             let mut wanted = settlement::cancellation_keys(&before)?;
-            wanted.extend(BookingView::keys(&before, Some(party), now));
+            wanted.extend(shown::keys(&before, Some(party), now));
             let items = app.table.batch_get(&wanted).await?;
             let new_id = || TransactionId::new(app.ids.unique(now));
             settlement::write_cancellation(&app.table, &mut tx, &items, &before, &after, &release, new_id).await?;
-            BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
+            shown::booking(&after, Some(party), &[&begun.items, &items], now)?
         }
     };
     begun.commit(app, tx, StatusCode::OK, &view).await

@@ -11,9 +11,9 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::NoBody;
-use kit::views::BookingView;
-use kit::{App, Path, Route, Who, Write};
+use kit::{App, Path, Route, Who, Write, shown};
 use store::{Tx, attendance, booking, keys, settlement};
+use views::BookingView;
 
 use crate::party::{own, show};
 
@@ -63,11 +63,11 @@ async fn attempt(app: &App, write: &Write<Participant, NoBody>, id: BookingId) -
         Applied::Now(Completion::Captured(after, capture)) => {
             let after = after.attended(&attendance, now);
             let mut wanted = settlement::capture_keys(&before);
-            wanted.extend(BookingView::keys(&before, Some(party), now));
+            wanted.extend(shown::keys(&before, Some(party), now));
             let items = app.table.batch_get(&wanted).await?;
             let new_id = || TransactionId::new(app.ids.unique(now));
             settlement::write_capture(&app.table, &mut tx, &items, &before, &after, &capture, new_id).await?;
-            BookingView::of(&after, Some(party), &[&begun.items, &items], now)?
+            shown::booking(&after, Some(party), &[&begun.items, &items], now)?
         }
     };
     begun.commit(app, tx, StatusCode::OK, &view).await

@@ -12,13 +12,13 @@ use http::StatusCode;
 use kit::callers::Interviewee;
 use kit::error::Error;
 use kit::extract::RequestBody;
-use kit::views::BookingView;
-use kit::{App, Route, Who, Write};
+use kit::{App, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::outbox::{self, Effect};
 use store::wallet::{wallet, write_transfer};
 use store::{Tx, booking, keys};
+use views::BookingView;
 
 use crate::offer::{Days, Offer, read_keys};
 
@@ -117,7 +117,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     outbox::write(&mut tx, &Effect::CreateCall { booking_id: id }, now)?;
 
     let remaining = RemainingView { available: purse.available, held: purse.held };
-    let booking = BookingView::of(&booked, Some(Party::Interviewee), &[items], now)?;
+    let booking = shown::booking(&booked, Some(Party::Interviewee), &[items], now)?;
     let view = BookedView { booking, wallet: remaining };
     begun.commit(app, tx, StatusCode::CREATED, &view).await
 }

@@ -6,9 +6,9 @@ use domain::ids::BookingId;
 use domain::user::Role;
 use kit::callers::{Asking, Onboarded};
 use kit::error::{Error, not_found};
-use kit::views::BookingView;
-use kit::{App, Json, Path, Route, Who};
+use kit::{App, Json, Path, Route, Who, shown};
 use store::{Key, keys};
+use views::BookingView;
 
 /// The route.
 pub fn route() -> Route {
@@ -32,6 +32,6 @@ async fn get_booking(
         return Err(not_found("booking"));
     }
     let now = app.now();
-    let more = app.table.batch_get(&BookingView::keys(&booking, party, now)).await?;
-    Ok(Json(BookingView::of(&booking, party, &[&items, &more], now)?))
+    let more = app.table.batch_get(&shown::keys(&booking, party, now)).await?;
+    Ok(Json(shown::booking(&booking, party, &[&items, &more], now)?))
 }

@@ -11,13 +11,13 @@ use kit::calls::BookedCall;
 use kit::clients::Stream;
 use kit::error::Error;
 use kit::secrets::Provider;
-use kit::views::BookingView;
 use kit::{App, Json, Path, Route, Who};
 use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::call::Call;
 use store::{Key, keys};
+use views::BookingView;
 
 use crate::party::{own, show};
 

@@ -10,13 +10,13 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
-use kit::views::ConsentView;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::call::Call;
 use store::outbox::{self, Effect};
 use store::{Tx, booking, keys};
+use views::booking::ConsentView;
 
 use crate::party::own;
 

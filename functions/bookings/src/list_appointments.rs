@@ -4,11 +4,11 @@ use axum::extract::State;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::page::limit;
-use kit::views::BookingView;
-use kit::{App, As, Json, List, Query, Route, Who};
+use kit::{App, As, Json, Query, Route, Who, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::appointments;
+use views::{BookingView, List};
 
 /// The route.
 pub fn route() -> Route {
@@ -56,6 +56,6 @@ async fn list_appointments(
     let limit = limit(asked.limit)?;
     let (bookings, next_cursor) =
         appointments::of_person(&app.table, &caller.user.user_id, caller.side, scope, now, limit, after).await?;
-    let items = BookingView::all(&app.table, &bookings, &caller.user, now).await?;
+    let items = shown::bookings(&app.table, &bookings, &caller.user, now).await?;
     Ok(Json(List { items, next_cursor }))
 }

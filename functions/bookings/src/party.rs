@@ -4,10 +4,10 @@ use domain::booking::Booking;
 use domain::ids::{BookingId, UserId};
 use domain::party::Party;
 use jiff::Timestamp;
-use kit::App;
 use kit::error::{Error, not_found};
-use kit::views::BookingView;
+use kit::{App, shown};
 use store::{Items, keys};
+use views::BookingView;
 
 /// The booking that was read with `items`, and which of its parties `user` is.
 pub fn own(items: &Items, id: BookingId, user: &UserId) -> Result<(Booking, Party), Error> {
@@ -24,6 +24,6 @@ pub async fn show(
     party: Party,
     now: Timestamp,
 ) -> Result<BookingView, Error> {
-    let more = app.table.batch_get(&BookingView::keys(booking, Some(party), now)).await?;
-    Ok(BookingView::of(booking, Some(party), &[items, &more], now)?)
+    let more = app.table.batch_get(&shown::keys(booking, Some(party), now)).await?;
+    Ok(shown::booking(booking, Some(party), &[items, &more], now)?)
 }

@@ -14,12 +14,12 @@ use jiff::Timestamp;
 use kit::callers::Participant;
 use kit::error::{Error, Fault};
 use kit::extract::RequestBody;
-use kit::views::BookingView;
-use kit::{App, Path, Route, Who, Write};
+use kit::{App, Path, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::outbox::{self, Effect};
 use store::{Key, Tx, booking, keys};
+use views::BookingView;
 
 use crate::offer::{Days, Offer, read_keys};
 use crate::party::{own, show};
@@ -75,7 +75,7 @@ async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: B
     before.check_reschedulable(now)?;
     let left = quarter_hours(before.start_time, before.end_time).map_err(|e| Fault(e.to_string()))?;
     let mut wanted = wanted(&before, start, &left);
-    wanted.extend(BookingView::keys(&before, Some(party), now));
+    wanted.extend(shown::keys(&before, Some(party), now));
     let items = app.table.batch_get(&wanted).await?;
 
     let offer = Offer::find(&items, &before.interviewer_id, start, now)?;
@@ -91,7 +91,7 @@ async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: B
     offer.check(&mut tx);
     let cause = format!("move-{}", after.reschedules);
     outbox::write(&mut tx, &Effect::MoveCall { booking_id: id, cause }, now)?;
-    let view = BookingView::of(&after, Some(party), &[&begun.items, &items], now)?;
+    let view = shown::booking(&after, Some(party), &[&begun.items, &items], now)?;
     begun.commit(app, tx, StatusCode::OK, &view).await
 }
 

@@ -8,8 +8,9 @@ use domain::problem::ValidationError;
 use http::StatusCode;
 use kit::callers::Interviewer;
 use kit::write::answer;
-use kit::{App, As, Error, List, Query, Route, Who, page};
+use kit::{App, As, Error, Query, Route, Who, page};
 use store::{cursor, keys};
+use views::List;
 
 /// The route.
 pub fn route() -> Route {

@@ -6,10 +6,11 @@ use domain::user::Category;
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::write::answer;
-use kit::{App, As, Error, List, Query, Route, Who, page};
+use kit::{App, As, Error, Query, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::directory::{self, Wanted};
+use views::List;
 
 use crate::view::InterviewerCardView;
 

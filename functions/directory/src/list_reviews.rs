@@ -8,10 +8,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::{Anybody, Asking};
 use kit::write::answer;
-use kit::{App, Error, List, Path, Query, Route, Who, page};
+use kit::{App, Error, Path, Query, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::review;
+use views::List;
 
 use crate::known::known;
 

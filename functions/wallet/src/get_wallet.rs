@@ -4,11 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use kit::callers::Onboarded;
-use kit::views::BalancesView;
 use kit::write::answer;
 use kit::{App, As, Error, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
+use views::AssetsView;
 
 /// The route.
 pub fn route() -> Route {
@@ -23,28 +23,17 @@ pub fn route() -> Route {
 #[schemars(rename = "Wallet")]
 pub struct WalletView {
     /// The balances of each asset.
-    assets: Assets,
+    assets: AssetsView,
     /// Credits paid for sessions in this month of UTC.
     spent_this_month: u64,
     /// Credits earned by conducting sessions in this month of UTC.
     earned_this_month: u64,
 }
 
-/// The balances of each asset.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-struct Assets {
-    /// In credits.
-    credit: BalancesView,
-    /// In minutes of the live coach.
-    copilot_minute: BalancesView,
-}
-
 async fn get_wallet(State(app): State<App>, As(Onboarded(me)): As<Onboarded>) -> Result<Response, Error> {
     let [credit, minutes] = store::wallet::of_user(&app.table, &me.user_id).await?;
     let (spent_this_month, earned_this_month) = credit.this_month(app.now());
-    let assets =
-        Assets { credit: BalancesView::of(&credit, me.role), copilot_minute: BalancesView::of(&minutes, me.role) };
+    let assets = AssetsView::of(&credit, &minutes, me.role);
     answer(StatusCode::OK, &WalletView { assets, spent_this_month, earned_this_month })
 }
 

@@ -10,10 +10,11 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Onboarded;
 use kit::write::answer;
-use kit::{App, As, Error, List, Query, Route, Who, page};
+use kit::{App, As, Error, Query, Route, Who, page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::wallet::{self, StatementFilter};
+use views::List;
 
 /// The route.
 pub fn route() -> Route {

@@ -1,8 +1,8 @@
-//! Lists: `?limit=` and `?cursor=` in, `items` and `nextCursor` out.
+//! Which part of a list is asked for: `?limit=` and `?cursor=`.
 
 use domain::problem::ValidationError;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// Which part of a list without filters is asked for.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -13,17 +13,6 @@ pub struct Asked {
     pub limit: Option<u32>,
     /// Where to go on: the `nextCursor` of the page before.
     pub cursor: Option<String>,
-}
-
-/// One page of a list.
-#[derive(Debug, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-#[schemars(rename = "{T}List")]
-pub struct List<T> {
-    /// What is on this page.
-    pub items: Vec<T>,
-    /// Where the next page begins; none on the last.
-    pub next_cursor: Option<String>,
 }
 
 /// The page size a caller asks for: 1 to 100, 20 where they say nothing.

@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+pub mod booking;
+pub mod list;
+pub mod user;
+pub mod wallet;
+
+pub use booking::BookingView;
+pub use list::List;
+pub use user::{PersonView, UserView};
+pub use wallet::{AssetsView, BalancesView};

@@ -1,0 +1,15 @@
+//! One page of anything.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "{T}List")]
+pub struct List<T> {
+    /// What is on this page.
+    pub items: Vec<T>,
+    /// Where the next page begins; none on the last.
+    pub next_cursor: Option<String>,
+}
