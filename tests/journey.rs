@@ -224,6 +224,10 @@ async fn the_browser_of_an_allowed_origin_may_call_and_no_other() {
     let own = "http://localhost:3000";
     let allowed = preflight(own).await;
     assert!(allowed.headers.get("access-control-allow-origin").is_some_and(|origin| origin == own), "{allowed:?}");
+    let methods = allowed.headers["access-control-allow-methods"].to_str().unwrap();
+    for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
+        assert!(methods.split([',', ' ']).any(|one| one == method), "{method}: {methods}");
+    }
 }
 
 #[tokio::test]

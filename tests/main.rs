@@ -5,6 +5,7 @@
 
 mod budgets;
 mod contract;
+mod deployment;
 mod journey;
 mod ops;
 mod persisted;

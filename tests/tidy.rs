@@ -79,7 +79,8 @@ fn every_queue_has_a_dead_letter_queue_and_every_worker_reports_single_failures(
         if is_queue && !is_last {
             let receives = number_after(&block, "maxReceiveCount: ");
             assert_eq!(receives, Some(domain::patience::RECEIVES.into()), "{name} sets nothing aside");
-            let worker = functions().into_iter().find(|f| f.block.contains(&format!("Queue: !GetAtt {name}.Arn")));
+            let worker =
+                functions().into_iter().find(|f| f.block.contains(&format!("Queue: !GetAtt State.Outputs.{name}Arn")));
             let timeout = number_after(&worker.unwrap_or_else(|| panic!("{name} has no worker")).block, "Timeout: ");
             let visibility = number_after(&block, "VisibilityTimeout: ");
             assert_eq!(visibility, timeout.map(|seconds| 6 * seconds), "{name}, beside its worker's time-out");
@@ -114,9 +115,9 @@ fn every_queue_that_a_row_can_name_has_an_address_where_rows_are_sent() {
         let named: BTreeSet<&str> = pairs.split(',').map(|pair| pair.split('=').next().unwrap()).collect();
         let written: BTreeSet<&str> = store::outbox::Queue::ALL.into_iter().map(store::outbox::Queue::name).collect();
         assert_eq!(named, written, "{}", function.logical_id);
-        for queue in pairs.split("${").skip(1).map(|rest| rest.split('}').next().unwrap()) {
+        for queue in pairs.split("${").skip(1).map(|rest| rest.split("Url}").next().unwrap()) {
             assert!(
-                function.block.contains(&format!("!GetAtt {queue}.Arn")),
+                function.block.contains(&format!("!GetAtt {queue}Arn")),
                 "{} cannot send to {queue}",
                 function.logical_id
             );

@@ -16,7 +16,6 @@ import zipfile
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from samtranslator.yaml_helper import yaml_parse
 
 import emulated
 
@@ -113,7 +112,7 @@ def failures(cloudformation, stack):
 def apply(job, source):
     """Creates or updates the stack; returns its description."""
     uris = upload(job, source)
-    template = emulated.compiled(pathlib.Path(job["template"]), uris.get)
+    template = emulated.compiled(source, uris.get)
     # Larger than TemplateBody may be.
     client("s3", job).put_object(Bucket=ARTIFACTS, Key="template.json", Body=json.dumps(template).encode())
     cloudformation = client("cloudformation", job)
@@ -164,7 +163,7 @@ def fill_secrets(job, template):
 
 def main():
     job = json.load(sys.stdin)
-    template = yaml_parse(pathlib.Path(job["template"]).read_text())
+    template = emulated.inlined(pathlib.Path(job["template"]))
     try:
         stack = apply(job, template)
     except Refused as refusal:

@@ -3,8 +3,10 @@
 The SAM transform is the real one. Only the emulator's gaps are bridged here, each of them named beside its rule; on AWS none of this runs.
 """
 
+import copy
 import hashlib
 import json
+import re
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
@@ -26,13 +28,50 @@ def functions(template):
             yield name, resource["Properties"]["CodeUri"].rstrip("/").rsplit("/", 1)[-1]
 
 
-def compiled(path, code_uris):
-    """The template at `path` after the SAM transform, with `code_uris` (by logical id) in place of its CodeUris."""
+def inlined(path):
+    """The template at `path` with the stacks within it put into it, since the emulator can create such stacks and not update them: their resources
+    and conditions, with what they are given in place of their parameters, and what their outputs stand for where those are used."""
     template = yaml_parse(path.read_text())
+    outputs = {}
+    for name in [name for name, resource in template["Resources"].items() if resource["Type"] == "AWS::CloudFormation::Stack"]:
+        properties = template["Resources"].pop(name)["Properties"]
+        nested = yaml_parse((path.parent / properties["TemplateURL"]).read_text())
+        for section in ("Conditions", "Resources"):
+            for key, value in replaced(nested[section], properties["Parameters"]).items():
+                if template[section].setdefault(key, value) != value:
+                    raise ValueError(f"{key} of {properties['TemplateURL']} is something else in {path.name}")
+        outputs.update({f"{name}.Outputs.{key}": output["Value"] for key, output in nested["Outputs"].items()})
+    return replaced(template, outputs)
+
+
+def replaced(node, meanings):
+    """`node` with the meaning of each reference, by the reference's name, in its place."""
+    if isinstance(node, list):
+        return [replaced(one, meanings) for one in node]
+    if not isinstance(node, dict):
+        return node
+    if referred(node) in meanings:
+        return meanings[referred(node)]
+    if isinstance(node.get("Fn::Sub"), str):
+        known = lambda found: "${%s}" % referred(meanings[found[1]]) if found[1] in meanings else found[0]
+        return {"Fn::Sub": re.sub(r"\$\{([\w.]+)\}", known, node["Fn::Sub"])}
+    return {key: replaced(value, meanings) for key, value in node.items()}
+
+
+def referred(node):
+    """What `node` refers to, as `${...}` names it; None where it is no reference."""
+    return node.get("Ref") or ".".join(node.get("Fn::GetAtt", [])) or None
+
+
+def compiled(source, code_uris):
+    """The template `source` after the SAM transform, with `code_uris` (by logical id) in place of its CodeUris."""
+    template = copy.deepcopy(source)
+    declared = [template["Resources"][name]["Properties"] for name, _ in functions(template)]
     # The emulator has no CodeDeploy: its functions are called without an alias, and a new one serves at once.
-    for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "VersionDeletionPolicy", "DeploymentPreference"):
-        template["Globals"]["Function"].pop(gradual, None)
-    for name, _ in functions(template):
+    for properties in (template["Globals"]["Function"], *declared):
+        for gradual in ("AutoPublishAlias", "AutoPublishAliasAllProperties", "VersionDeletionPolicy", "DeploymentPreference"):
+            properties.pop(gradual, None)
+    for name, _ in functions(source):
         template["Resources"][name]["Properties"]["CodeUri"] = code_uris(name)
     template = transform(template, {}, NoManagedPolicies())
     bridge(template["Resources"])
@@ -50,8 +89,7 @@ def bridge(resources):
                 watched.pop("ContributorInsightsSpecification", None)
         if resource["Type"] == "AWS::CloudWatch::Alarm" and "Metrics" in properties:
             keep_one_metric(properties)
-        # The emulator enforces no invoke permission, and its routes are resources here: together with one permission
-        # per route they would come close to the limit of 500.
+        # The emulator enforces no invoke permission, and every resource takes its time.
         if resource["Type"] == "AWS::Lambda::Permission" and "execute-api" in json.dumps(properties.get("SourceArn", "")):
             del resources[name]
         if resource["Type"] == "AWS::IAM::Role":

@@ -7,6 +7,9 @@ up to half an hour although that worker is gone. Both are mended in the saved fi
 Compressed bodies: it takes every body that calls itself JSON for text, so a gzipped webhook arrives as garbage. API Gateway hands
 a body with a Content-Encoding over as base64, and so does this.
 
+Resources: its CloudFormation counts to 500 as AWS does, but what is nested on AWS is one template here, with a resource for each route
+and each integration (`emulated.py`). What counts on AWS is counted by `limits.py`.
+
 Permissions: every function gets the credentials of its own role, and what the role does not grant is refused, as on AWS. Requests count
 as made over TLS, which the bucket's policy demands and a local endpoint does not have. `witness.py` writes down what was asked for.
 
@@ -98,6 +101,15 @@ def keep_compressed_bodies():
     apigateway._invoke_lambda_proxy = marked
 
 
+def count_no_resources():
+    from ministack.services.cloudformation import engine
+
+    try:
+        engine._SECTION_QUOTAS = tuple(quota for quota in engine._SECTION_QUOTAS if quota[0] != "Resources")
+    except AttributeError as missing:
+        print(f"launcher: this emulator has no {missing.name}; a stack of more than 500 resources is refused", file=sys.stderr)
+
+
 # On AWS these are no actions of their own: the action of a single message stands for its batch.
 BATCHES = {f"sqs:{action}Batch": f"sqs:{action}" for action in ("SendMessage", "DeleteMessage", "ChangeMessageVisibility")}
 
@@ -131,6 +143,7 @@ def main():
     enforce_permissions()
     remove_waits()
     keep_compressed_bodies()
+    count_no_resources()
     witness.begin(state.parent)
     from ministack.app import main as serve
 

@@ -36,18 +36,24 @@ fn list(text: &str) -> Vec<&str> {
     inner.map_or_else(|| vec![text], |inner| inner.split(", ").collect())
 }
 
-/// `!GetAtt Table.Arn`, `!Ref StreamSecret` and `!Sub "${Table.Arn}/index/gsi1"` without what YAML needs.
+/// `!GetAtt State.Outputs.TableArn` and `!Sub "${State.Outputs.TableArn}/index/gsi1"` as `Table.Arn` and `Table.Arn/index/gsi1`: what the
+/// output stands for in `infra/state.yaml`, without what YAML needs.
 fn resource_words(resource: &str) -> String {
-    let bare = resource.trim_start_matches("!GetAtt ").trim_start_matches("!Ref ").trim_start_matches("!Sub ");
-    bare.trim_matches('"').replace("${", "").replace('}', "")
+    let bare = resource.trim_start_matches("!GetAtt ").trim_start_matches("!Sub ").trim_matches('"');
+    let bare = bare.replace("${", "").replace('}', "");
+    let named = bare.strip_prefix("State.Outputs.").unwrap_or_else(|| panic!("not of infra/state.yaml: {resource}"));
+    let (output, rest) = named.split_at(named.find('/').unwrap_or(named.len()));
+    let state = std::fs::read_to_string(template::root().join("infra/state.yaml")).unwrap();
+    let value = state.split(&format!("\n  {output}: {{ Value: ")).nth(1).expect(output).split(" }").next().unwrap();
+    format!("{}{rest}", value.trim_start_matches("!Ref ").trim_start_matches("!GetAtt "))
 }
 
 #[test]
 fn policies_are_read_as_they_are_written() {
     let block = "      CodeUri: x\n      Policies:\n        - Statement:\n            # Why.\n            - { Effect: Allow, \
-                 Action: [dynamodb:GetItem, dynamodb:Query], Resource: [!GetAtt Table.Arn, !Sub \
-                 \"${Table.Arn}/index/gsi1\"] }\n            - { Effect: Allow, Action: a:B, Resource: !Ref S }\n      \
-                 Events:\n        X: y\n";
+                 Action: [dynamodb:GetItem, dynamodb:Query], Resource: [!GetAtt State.Outputs.TableArn, !Sub \
+                 \"${State.Outputs.TableArn}/index/gsi1\"] }\n            - { Effect: Allow, Action: a:B, Resource: !GetAtt \
+                 State.Outputs.StreamSecretArn }\n      Events:\n        X: y\n";
     let read: Vec<String> =
         function_grants("F", block).iter().map(|g| format!("{} {}", g.action, g.resource)).collect();
     assert_eq!(
@@ -57,7 +63,7 @@ fn policies_are_read_as_they_are_written() {
             "dynamodb:GetItem Table.Arn/index/gsi1",
             "dynamodb:Query Table.Arn",
             "dynamodb:Query Table.Arn/index/gsi1",
-            "a:B S",
+            "a:B StreamSecret",
         ]
     );
 }

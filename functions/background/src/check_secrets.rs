@@ -7,7 +7,7 @@ use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture};
 use serde_json::{Value, json};
 
-/// After so many days an operator is asked to change a key; the alarm in `template.yaml` says the same.
+/// After so many days an operator is asked to change a key; the alarm in `infra/watch.yaml` says the same.
 const OLD_AFTER_DAYS: u64 = 90;
 
 /// Tells how old the oldest secret is.

@@ -43,8 +43,11 @@ async fn templates() -> Outcome<()> {
         .env("SAM_CLI_TELEMETRY", "0");
     run("sam validate", &mut sam).await?;
     let mut lint = Command::new(python.program("cfn-lint"));
-    lint.args(["--regions", "eu-west-1", "--", "infra/github.yaml"]).current_dir(places::root());
-    run("cfn-lint", &mut lint).await
+    let others = ["infra/state.yaml", "infra/watch.yaml", "infra/github.yaml"];
+    lint.args(["--regions", "eu-west-1", "--"]).args(others).current_dir(places::root());
+    run("cfn-lint", &mut lint).await?;
+    let mut limits = python.script("limits.py");
+    run("limits.py", limits.env("AWS_DEFAULT_REGION", "eu-west-1")).await
 }
 
 /// cargo-deny takes minutes to build, so it is used where someone installed it.

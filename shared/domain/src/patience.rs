@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-/// How often a message is received before its queue sets it aside; `template.yaml` says the same.
+/// How often a message is received before its queue sets it aside; `infra/state.yaml` says the same.
 pub const RECEIVES: u32 = 8;
 /// The longest wait that a provider may name. What it names beyond that is asked for again, since an hour on its clock may
 /// be a mistake, and a queue holds a message for twelve hours at most.

@@ -80,11 +80,12 @@ mod tests {
 
     #[test]
     fn an_address_has_the_methods_of_the_routes_that_the_gateway_finds_there() {
-        let table = "/a GET PATCH\n/things/new POST\n/things/old GET\n/things/{id} DELETE GET\n/things/{id}/do POST\n";
+        let table =
+            "/a GET PATCH\n/things/new POST\n/things/old GET\n/things/{id} DELETE GET PUT\n/things/{id}/do POST\n";
         for (path, methods) in [
             ("/a", "GET PATCH HEAD OPTIONS"),
-            ("/things/7", "DELETE GET HEAD OPTIONS"),
-            ("/things/new", "POST DELETE GET HEAD OPTIONS"),
+            ("/things/7", "DELETE GET PUT HEAD OPTIONS"),
+            ("/things/new", "POST DELETE GET PUT HEAD OPTIONS"),
             ("/things/old", "GET HEAD OPTIONS"),
             ("/things/7/do", "POST OPTIONS"),
             ("/things/", ""),

@@ -76,7 +76,7 @@ pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 pub struct Route {
     /// Its operation id: also the name of its file, function and binary.
     pub name: &'static str,
-    /// GET, POST, PATCH or DELETE.
+    /// GET, POST, PUT, PATCH or DELETE.
     pub method: &'static str,
     /// Its path, with parameters in braces.
     pub path: &'static str,
@@ -139,6 +139,10 @@ impl Route {
     /// A route that changes something.
     pub fn post<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {
         Self::new(name, ("POST", MethodFilter::POST), path, who, handler)
+    }
+    /// A route that puts a whole thing where it belongs.
+    pub fn put<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {
+        Self::new(name, ("PUT", MethodFilter::PUT), path, who, handler)
     }
     /// A route that changes some members.
     pub fn patch<H: Handler<T, App>, T: 'static>(name: &'static str, path: &'static str, who: Who, handler: H) -> Self {

@@ -38,7 +38,7 @@ pub fn start() {
     let _ = tracing_subscriber::registry().with(format).with(filter).try_init();
 }
 
-/// What is counted. Alarms in `template.yaml` name these.
+/// What is counted. Alarms in `infra/watch.yaml` name these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
     /// A webhook that was not taken: its signature was refused, or its body cannot be read.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 /// The table's name; each test has an engine of its own.
 pub const TABLE: &str = "greenroom-test";
 
-/// Starts an engine, makes the table as `template.yaml` defines it, and says where it is.
+/// Starts an engine, makes the table as `infra/state.yaml` defines it, and says where it is.
 pub async fn dynamodb() -> String {
     engine().await.0
 }
