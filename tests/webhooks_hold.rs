@@ -1,8 +1,8 @@
 //! Webhooks on the deployed stack: repeats, reordering, forgery.
 
+use domain::call::Call;
 use domain::feedback::FeedbackRecord;
 use serde_json::{Value, json};
-use store::call::Call;
 use store::keys;
 
 use crate::stack::{Stack, hour};

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::booking::{Booking, BookingError};
+use domain::call::Call;
 use domain::ids::{BookingId, UserId};
 use domain::party::Party;
 use domain::user::UserError;
@@ -15,7 +16,6 @@ use kit::{App, Json, Path, Route, Who};
 use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::call::Call;
 use store::{Key, keys};
 use views::BookingView;
 

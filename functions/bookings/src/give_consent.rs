@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::booking::BookingError;
+use domain::call::Call;
 use domain::consent::CONSENT_VERSION;
 use domain::ids::BookingId;
 use domain::rate::RateRule;
@@ -13,7 +14,6 @@ use kit::extract::RequestBody;
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use store::call::Call;
 use store::outbox::{self, Effect};
 use store::{Tx, booking, keys};
 use views::booking::ConsentView;

@@ -1,13 +1,14 @@
 //! The worker of queue `stream`: short calls to Stream, each safe to repeat.
 
 use domain::booking::Booking;
+use domain::call::Call;
 use domain::ids::BookingId;
 use kit::calls::BookedCall;
 use kit::error::{Error, Fault};
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
-use store::call::{self, Call};
+use store::call;
 use store::outbox::{Effect, Queue};
 use store::{Tx, booking, keys};
 

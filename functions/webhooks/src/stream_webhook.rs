@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::attendance::{CallSession, Told};
 use domain::booking::Booking;
+use domain::call::Call;
 use domain::ids::BookingId;
 use kit::error::Error;
 use kit::secrets::Provider;
@@ -18,7 +19,7 @@ use providers::stream::webhook::{
 };
 use providers::stream::{CALL_TYPE, MediaFile};
 use store::attendance::{write_session, write_told};
-use store::call::{self, Call};
+use store::call;
 use store::media::{MediaKind, StoredFile, digest};
 use store::outbox::{Effect, StreamFile};
 use store::webhook::Delivery;
@@ -224,41 +225,21 @@ fn changed_call(known: &Call, event: &CallEvent) -> Option<Call> {
     let at = event.created_at;
     let mut call = known.clone();
     match &event.kind {
-        CallEventKind::CallEnded => {
-            call.ended_at = Some(known.ended_at.map_or(at, |ended| ended.min(at)));
-        }
-        CallEventKind::RecordingStarted => note_recording(&mut call, true, event),
-        CallEventKind::RecordingStopped => note_recording(&mut call, false, event),
+        CallEventKind::CallEnded => call.ended(at),
+        CallEventKind::RecordingStarted => call.recording_changed(true, at),
+        CallEventKind::RecordingStopped => call.recording_changed(false, at),
         CallEventKind::RecordingFailed => {
-            note_recording(&mut call, false, event);
-            note_failure(&mut call, "recording failed", event);
+            call.recording_changed(false, at);
+            call.failed("recording failed", at);
         }
         CallEventKind::TranscriptionFailed { reason } => {
             let reason = reason.as_deref().unwrap_or("no reason given");
             let reason: String = reason.chars().take(200).collect();
-            note_failure(&mut call, &format!("transcription failed: {reason}"), event);
+            call.failed(&format!("transcription failed: {reason}"), at);
         }
         _ => {}
     }
     (call != *known).then_some(call)
-}
-
-/// The latest word counts, by Stream's clock; of two at the same instant, that it does not run.
-fn note_recording(call: &mut Call, recording: bool, event: &CallEvent) {
-    let is_later = call
-        .recording_changed_at
-        .is_none_or(|known| known < event.created_at || (known == event.created_at && call.recording && !recording));
-    if is_later {
-        (call.recording, call.recording_changed_at) = (recording, Some(event.created_at));
-    }
-}
-
-/// The latest failure is kept. The time comes first and has one width, so the greatest text is the latest.
-fn note_failure(call: &mut Call, what: &str, event: &CallEvent) {
-    let told = format!("{:.3} {what}", event.created_at);
-    if call.failure.as_ref().is_none_or(|known| *known < told) {
-        call.failure = Some(told);
-    }
 }
 
 /// What may have to follow an event; see [`is_due`].

@@ -5,6 +5,7 @@ pub mod availability;
 pub mod bookable;
 pub mod booking;
 pub mod calendar;
+pub mod call;
 pub mod card;
 pub mod clerk_word;
 pub mod consent;

@@ -1,11 +1,11 @@
 //! Bookings as they are shown, together with what has to be read for that: their parties as they are now, and the call.
 
 use domain::booking::Booking;
+use domain::call::Call;
 use domain::party::Party;
 use domain::user::User;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use store::call::Call;
 use store::{Items, Key, StoreError, Table, keys};
 use views::BookingView;
 use views::booking::Beside;

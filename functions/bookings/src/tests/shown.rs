@@ -1,8 +1,8 @@
 //! What the parties see of each other and of where a booking stands.
 
+use domain::call::Call;
 use domain::consent::CONSENT_VERSION;
 use domain::user::Role;
-use store::call::Call;
 
 use super::*;
 

@@ -53,7 +53,7 @@ async fn a_call_is_created_once_with_both_parties_and_nothing_running() {
     let call = call(&stage).unwrap();
     assert_eq!(modes(&stage), ("available".into(), "available".into()));
     assert_eq!(call["settings"]["limits"]["max_duration_seconds"], 100 * 60);
-    let stored: store::call::Call = stage.app.table.get(&keys::call(booking_id())).await.unwrap().unwrap();
+    let stored: domain::call::Call = stage.app.table.get(&keys::call(booking_id())).await.unwrap().unwrap();
     assert!(stored.created);
     assert_eq!(stored.version, 1);
     for user in ["cara", "ivy"] {

@@ -88,7 +88,7 @@ async fn a_whole_session_becomes_facts_and_effects() {
     let session = &attendance.sessions[0];
     assert_eq!((session.started_at, session.ended_at), (Some(at(5)), Some(at(1532))));
 
-    let call: store::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
+    let call: domain::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
     assert_eq!((call.recording, call.recording_changed_at), (false, Some(at(1541))));
     assert_eq!(call.ended_at, Some(at(1600)));
     assert_eq!(call.failure.as_deref(), Some("2026-11-20T12:25:42.000Z transcription failed: no speech"));
@@ -154,7 +154,7 @@ async fn a_hundred_copies_at_once_have_one_effect() {
         assert_eq!(copies.join_all().await, vec![200; 100]);
     }
     assert_eq!((count(&world, "OUTBOX#").await, count(&world, "WEBHOOK#").await), (1, 2));
-    let call: store::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
+    let call: domain::call::Call = world.app.table.get(&store::keys::call(booking_id())).await.unwrap().unwrap();
     assert_eq!(call.version, 1);
 }
 
