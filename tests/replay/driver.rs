@@ -237,7 +237,7 @@ async fn abandoned(case: &Case, cut: Cut) -> Result<(), String> {
         }
         stand.scene.follow().await;
     }
-    invariants::hold(stand.scene.stage.items().await)
+    invariants::hold(stand.scene.stage.items())
 }
 
 fn is_first(reference: &Reference, outcome: &Outcome) -> bool {

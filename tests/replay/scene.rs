@@ -11,7 +11,7 @@ use kit::write::sha256_hex;
 use serde_json::{Value, json};
 use store::media::digest;
 use store::outbox::{Effect, Message, StreamFile};
-use testing::{Answer, noon};
+use testing::{Answer, Beginning, noon};
 
 use tests::line::Lines;
 use tests::stage::{ADMIN, Queued, Stage, instant};
@@ -134,17 +134,22 @@ pub struct Scene {
     pub begun: Cell<i64>,
 }
 
+/// How every case begins.
+static BEGINNING: Beginning = Beginning::new();
+
 impl Scene {
     /// Cara, who has 100 credits, Ivy, who can be booked for every hour at 20 credits, and an admin.
     pub async fn new() -> Self {
         let lines = Lines::default();
-        let stage = Stage::over(&lines).await;
-        stage.world.add_person(ADMIN, Role::Admin).await;
-        stage.world.add_candidate("cara", 100).await;
-        stage.world.add_interviewer("ivy").await;
-        // Without it every sweep would look back a week.
-        let position = store::sweep::Position { hour: noon(), reached: None };
-        store::sweep::write_position(&stage.world.app.table, position).await.unwrap();
+        let table = BEGINNING.table(async |world| {
+            world.add_person(ADMIN, Role::Admin).await;
+            world.add_candidate("cara", 100).await;
+            world.add_interviewer("ivy").await;
+            // Without it every sweep would look back a week.
+            let position = store::sweep::Position { hour: noon(), reached: None };
+            store::sweep::write_position(&world.app.table, position).await.unwrap();
+        });
+        let stage = Stage::over(&lines, table.await).await;
         let [aws, stream, gemini] = stage.addresses.clone();
         let aliases = [
             (aws, "aws"),
@@ -367,7 +372,7 @@ impl Scene {
 
     /// What the table's stream shows of the rows that wait.
     pub async fn records(&self) -> Value {
-        let rows = self.stage.items().await.into_iter().filter(|item| item["gsi1pk"] == "OUTBOX");
+        let rows = self.stage.items().into_iter().filter(|item| item["gsi1pk"] == "OUTBOX");
         let record = |(place, row): (usize, Value)| {
             let image: serde_json::Map<String, Value> = row
                 .as_object()

@@ -26,7 +26,7 @@ impl Snapshot {
     pub async fn of(scene: &Scene) -> Self {
         scene.collect_sent();
         let mut facts: Vec<(String, Value)> = Vec::new();
-        for mut item in scene.stage.items().await {
+        for mut item in scene.stage.items() {
             let (pk, mut sk) = (text(&item["pk"]), text(&item["sk"]));
             if POSITIONS.contains(&pk.as_str()) {
                 continue;

@@ -95,18 +95,18 @@ async fn everybody_is_answered_as_the_table_says_and_a_refusal_writes_nothing() 
     let routes = tests::all_routes();
     let scene = Scene::new(&routes).await;
     let table = rows();
-    let base = scene.snapshot().await;
+    let base = scene.snapshot();
     let (mut cells, mut wrong) = (0, Vec::new());
     for route in &routes {
         scene.set(route.name).await;
-        let set = scene.snapshot().await;
+        let set = scene.snapshot();
         let mut hidden = Vec::new();
         for row in table.iter().filter(|row| row.route == route.name) {
             cells += try_row(&scene, route, row, &set, &mut hidden, &mut wrong).await;
         }
         wrong.extend(distinguishable(route, &hidden));
-        let now = scene.snapshot().await;
-        scene.rewind(&now, &base).await;
+        let now = scene.snapshot();
+        scene.rewind(&now, &base);
         scene.reset_clock();
     }
     println!("{} routes, {} rows, {cells} cells", routes.len(), table.len());
@@ -138,15 +138,15 @@ async fn try_row(
             hidden.push((row.resource.clone(), cell.caller, answer));
         }
     }
-    let after = scene.snapshot().await;
+    let after = scene.snapshot();
     if after != *set {
         wrong.push(format!("{row_name}: something was written by those who are refused, or by reading"));
-        scene.rewind(&after, set).await;
+        scene.rewind(&after, set);
     }
     for cell in writing {
         let answer = scene.send(route, &row.resource, &id, cell.token.as_deref()).await;
         wrong.extend(cell.judge(scene, route, &answer).map(|what| format!("{row_name} {}: {what}", cell.caller)));
-        scene.rewind(&scene.snapshot().await, set).await;
+        scene.rewind(&scene.snapshot(), set);
     }
     cells.len()
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::attendance::Told;
 use domain::booking::{Booking, FeedbackState};
 use domain::feedback::{Feedback, FeedbackRecord, TokenUsage, Versions};
@@ -26,11 +25,9 @@ const ABSENT_BOOKING: &str = "bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const ABSENT_RULE: &str = "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const CLERK_SECRET: &str = "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=";
 
-type Item = std::collections::HashMap<String, AttributeValue>;
-
 /// Everything that is stored, by key.
 #[derive(Clone, PartialEq)]
-pub struct Snapshot(BTreeMap<(String, String), Item>);
+pub struct Snapshot(BTreeMap<String, Value>);
 
 pub struct Scene {
     pub world: World,
@@ -40,7 +37,6 @@ pub struct Scene {
     pub document: Value,
     stream: Stream,
     _gemini: Gemini,
-    engine: aws_sdk_dynamodb::Client,
 }
 
 impl Scene {
@@ -52,27 +48,28 @@ impl Scene {
         options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
         options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
         let world = World::with(routes, options).await;
-        let engine = kit::aws::Aws::at(&world.endpoint).dynamodb();
         let (own, foreign) = people(&world).await;
         let document = kit::openapi::document(routes);
-        Self { world, own, foreign, document, stream, _gemini: gemini, engine }
+        Self { world, own, foreign, document, stream, _gemini: gemini }
     }
 
-    pub async fn snapshot(&self) -> Snapshot {
-        let answer = self.engine.scan().table_name(TABLE).consistent_read(true).send().await.unwrap();
-        assert!(answer.last_evaluated_key.is_none(), "the table no longer fits into one page");
-        let key = |item: &Item| (item["pk"].as_s().unwrap().clone(), item["sk"].as_s().unwrap().clone());
-        Snapshot(answer.items.unwrap_or_default().into_iter().map(|item| (key(&item), item)).collect())
+    pub fn snapshot(&self) -> Snapshot {
+        let key = |item: &Value| json!({ "pk": item["pk"], "sk": item["sk"] }).to_string();
+        Snapshot(testing::items(&self.world.engine).into_iter().map(|item| (key(&item), item)).collect())
     }
 
     /// Makes the table what it was.
-    pub async fn rewind(&self, now: &Snapshot, then: &Snapshot) {
-        for ((pk, sk), _) in now.0.iter().filter(|(key, _)| !then.0.contains_key(key)) {
-            let delete = self.engine.delete_item().table_name(TABLE).key("pk", AttributeValue::S(pk.clone()));
-            delete.key("sk", AttributeValue::S(sk.clone())).send().await.unwrap();
+    pub fn rewind(&self, now: &Snapshot, then: &Snapshot) {
+        let ask = |operation: &str, request: Value| {
+            let (status, answer) = testing::ask(&self.world.engine, operation, request.to_string().as_bytes());
+            assert_eq!(status, 200, "{answer}");
+        };
+        for (_, item) in now.0.iter().filter(|(key, _)| !then.0.contains_key(*key)) {
+            let key = json!({ "pk": item["pk"], "sk": item["sk"] });
+            ask("DeleteItem", json!({ "TableName": TABLE, "Key": key }));
         }
-        for (_, item) in then.0.iter().filter(|(key, item)| now.0.get(key) != Some(item)) {
-            self.engine.put_item().table_name(TABLE).set_item(Some(item.clone())).send().await.unwrap();
+        for (_, item) in then.0.iter().filter(|(key, item)| now.0.get(*key) != Some(item)) {
+            ask("PutItem", json!({ "TableName": TABLE, "Item": item }));
         }
     }
 

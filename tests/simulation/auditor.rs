@@ -236,7 +236,7 @@ pub fn same(booking: &Booking, stored: &Value) -> Check {
 
 /// Checks everything.
 pub async fn audit(stage: &Stage, model: &Model) -> Check {
-    check(stage.items().await, model)
+    check(stage.items(), model)
 }
 
 /// Checks these items.

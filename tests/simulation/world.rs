@@ -577,7 +577,7 @@ impl Run {
                 return Err(format!("there is no feedback, consents are {side:?}: {booking:?}"));
             }
         }
-        let items = self.stage.items().await;
+        let items = self.stage.items();
         let waiting = items.iter().find(|item| item["gsi1pk"] == "OUTBOX");
         waiting.map_or(Ok(()), |row| Err(format!("I7: a row still waits: {row}")))
     }

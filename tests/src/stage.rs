@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Table;
 use store::outbox::{Message, Queue};
-use testing::{Answer, Faults, Meter, Options, TABLE, World, gateway};
+use testing::{Answer, Arrangement, Faults, Meter, Options, TABLE, World, gateway};
 
 use crate::calls_in_a_row::CallsInARow;
 use crate::line::Lines;
@@ -67,8 +67,8 @@ impl Stage {
     }
 
     /// A stage whose application reaches everything over these lines. New candidates are given 50 credits.
-    pub async fn over(lines: &Lines) -> Self {
-        let options = Options { signup_credits: 50, ..Options::default() };
+    pub async fn over(lines: &Lines, table: Option<Arrangement>) -> Self {
+        let options = Options { signup_credits: 50, table, ..Options::default() };
         Self::assemble(1, Between::Lines(lines), options).await.0
     }
 
@@ -251,22 +251,12 @@ impl Stage {
 
     /// Everything that is stored, as DynamoDB writes it.
     pub fn stored(&self) -> Vec<Value> {
-        let page = self.ask("Scan", &json!({ "TableName": TABLE }));
-        assert!(page.get("LastEvaluatedKey").is_none(), "more than a page is stored");
-        page["Items"].as_array().unwrap().clone()
+        testing::items(&self.world.engine)
     }
 
     /// Everything that is stored.
-    pub async fn items(&self) -> Vec<Value> {
-        let (mut all, mut request) = (Vec::new(), json!({ "TableName": TABLE }));
-        loop {
-            let page = self.ask("Scan", &request);
-            all.extend(page["Items"].as_array().unwrap().iter().map(testing::plain));
-            match page.get("LastEvaluatedKey") {
-                Some(key) => request["ExclusiveStartKey"] = key.clone(),
-                None => return all,
-            }
-        }
+    pub fn items(&self) -> Vec<Value> {
+        self.stored().iter().map(testing::plain).collect()
     }
 
     /// The stored bookings of a candidate, by id.

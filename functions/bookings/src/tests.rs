@@ -6,7 +6,7 @@ use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Tx;
-use testing::{Answer, Options, World};
+use testing::{Answer, Beginning, Options, World};
 
 mod calls;
 mod concurrency;
@@ -19,15 +19,17 @@ mod shown;
 const TOMORROW: &str = "2026-11-21T10:00:00Z";
 
 async fn world() -> World {
-    let world = World::new(&crate::routes()).await;
-    people(&world).await;
-    world
+    world_with(Options::default()).await
 }
 
-async fn people(world: &World) {
-    world.add_interviewer("ivy").await;
-    world.add_candidate("cara", 100).await;
-    world.add_candidate("dan", 100).await;
+async fn world_with(options: Options) -> World {
+    static BEGINNING: Beginning = Beginning::new();
+    let table = BEGINNING.table(async |world| {
+        world.add_interviewer("ivy").await;
+        world.add_candidate("cara", 100).await;
+        world.add_candidate("dan", 100).await;
+    });
+    World::with(&crate::routes(), Options { table: table.await, ..options }).await
 }
 
 fn slot(start: &str) -> Value {

@@ -4,15 +4,17 @@ use domain::booking::Booking;
 use domain::ids::BookingId;
 use domain::user::Role;
 use jiff::SignedDuration;
-use testing::World;
+use testing::{Beginning, Options, World};
 pub(crate) use testing::{change, refused_fields, stored};
 
 /// A world that serves this area, with the candidate `cara` and the verified interviewer `ivy`.
 pub(crate) async fn world() -> World {
-    let world = World::new(&crate::routes()).await;
-    world.add_candidate("cara", 0).await;
-    world.add_interviewer("ivy").await;
-    world
+    static BEGINNING: Beginning = Beginning::new();
+    let table = BEGINNING.table(async |world| {
+        world.add_candidate("cara", 0).await;
+        world.add_interviewer("ivy").await;
+    });
+    World::with(&crate::routes(), Options { table: table.await, ..Options::default() }).await
 }
 
 /// Everybody who may not call a route for interviewers is refused.

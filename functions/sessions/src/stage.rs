@@ -14,7 +14,7 @@ use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::media::{MediaKind, StoredFile};
 use store::outbox::{Effect, Message, StreamFile};
 use store::{Tx, keys};
-use testing::{FakeAws, Options, World, noon};
+use testing::{Beginning, FakeAws, Options, World, noon};
 use ulid::Ulid;
 
 /// Everything a worker may reach.
@@ -49,6 +49,8 @@ pub fn delivery(effect: Effect) -> Delivery {
     Delivery { message: Message { outbox_id: effect.outbox_id(), origin: None, effect }, receive_count: 1 }
 }
 
+static BEGINNING: Beginning = Beginning::new();
+
 impl Stage {
     /// A stage with `cara`, who has 100 credits, and `ivy`.
     pub async fn new() -> Self {
@@ -61,11 +63,13 @@ impl Stage {
         let stream = Stream::start(StreamOptions { api_key, api_secret, ..stream }).await.unwrap();
         let api_key = Some("gemini-test-key".to_owned());
         let gemini = Gemini::start(GeminiOptions { api_key, ..GeminiOptions::default() }).await.unwrap();
-        let options =
-            Options { stream_base_url: stream.base_url(), gemini_base_url: gemini.base_url(), ..Options::default() };
+        let table = BEGINNING.table(async |world| {
+            world.add_candidate("cara", 100).await;
+            world.add_interviewer("ivy").await;
+        });
+        let (stream_base_url, gemini_base_url) = (stream.base_url(), gemini.base_url());
+        let options = Options { stream_base_url, gemini_base_url, table: table.await, ..Options::default() };
         let (world, app, aws) = World::beside_aws(options).await;
-        world.add_candidate("cara", 100).await;
-        world.add_interviewer("ivy").await;
         Self { app, world, aws, stream, gemini }
     }
 

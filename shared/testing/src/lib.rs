@@ -22,6 +22,6 @@ pub use faults::{Fate, Faults, Held, Sent, Trouble, parts_listed};
 pub use gateway::{Answer, refused_fields};
 pub use meter::{Meter, Reading};
 pub use people::{availability_all_day, change, delete, interviewer_profile, stored};
-pub use table::{TABLE, dynamodb};
+pub use table::{Arrangement, Beginning, TABLE, dynamodb, items};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, forged_tokens, jwks, token};
 pub use world::{Options, World, noon, waiting};

@@ -115,10 +115,7 @@ impl World {
 
     /// Every item of the table, for tests that show that nothing was written.
     pub async fn all_items(&self) -> Vec<String> {
-        let client = kit::aws::Aws::at(&self.endpoint).dynamodb();
-        let answer = client.scan().table_name(crate::TABLE).send().await.expect("a scan");
-        let decode = |item| serde_dynamo::from_item::<_, Value>(item).expect("an item").to_string();
-        let mut items: Vec<String> = answer.items.unwrap_or_default().into_iter().map(decode).collect();
+        let mut items: Vec<String> = crate::items(&self.engine).iter().map(Value::to_string).collect();
         items.sort();
         items
     }

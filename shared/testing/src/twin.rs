@@ -43,24 +43,34 @@ struct Wire {
     turn: Arc<Mutex<()>>,
 }
 
-/// Where the engine at this address is to be reached: the address itself, or one behind which a second engine
-/// compares, if there is one.
-pub async fn compared(engine: String) -> String {
-    let Ok(second) = std::env::var(VARIABLE) else { return engine };
+/// Where the engine at this address and a second one, if there is one, are reached together and compared.
+pub async fn compared(engine: &str) -> Option<String> {
+    let second = std::env::var(VARIABLE).ok()?;
     let number = ENGINES.fetch_add(1, Ordering::SeqCst);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let wire = Wire {
         http: reqwest::Client::new(),
         address: url.clone(),
-        first: engine,
+        first: engine.to_owned(),
         second,
         account: format!("{:06}{number:06}", std::process::id() % 1_000_000),
         turn: Arc::default(),
     };
     let router = Router::new().fallback(pass).with_state(wire);
     tokio::spawn(async move { axum::serve(listener, router).await });
-    url
+    Some(url)
+}
+
+/// Tells both engines at this address.
+pub async fn tell(url: &str, operation: &str, request: &Value) {
+    // The region of the tests' own clients: the second engine keeps a table for each.
+    let scope =
+        "AWS4-HMAC-SHA256 Credential=test/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
+    let told = reqwest::Client::new().post(url).body(request.to_string()).header("authorization", scope);
+    let told = told.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+    let answer = told.header("content-type", "application/x-amz-json-1.0").send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{operation}: {}", answer.text().await.unwrap_or_default());
 }
 
 async fn pass(State(wire): State<Wire>, headers: HeaderMap, body: Bytes) -> (StatusCode, HeaderMap, Bytes) {

@@ -10,7 +10,7 @@ use kit::{App, Route};
 use serde_json::{Value, json};
 use store::outbox::Queue;
 
-use crate::table::engine;
+use crate::table::{Arrangement, engine};
 use crate::tokens::{ISSUER, ORIGIN, TokenClaims, jwks, token};
 use crate::{Answer, FakeAws, Meter, TABLE, gateway};
 
@@ -39,6 +39,8 @@ pub struct Options {
     pub secrets: Value,
     /// Credits for new candidates.
     pub signup_credits: u64,
+    /// What is in the table from the beginning.
+    pub table: Option<Arrangement>,
 }
 
 impl Default for Options {
@@ -52,6 +54,7 @@ impl Default for Options {
                 "gemini": { "apiKey": "gemini-test-key" },
             }),
             signup_credits: 0,
+            table: None,
         }
     }
 }
@@ -75,7 +78,7 @@ impl World {
 
     /// A world that serves `routes`, at noon, with these options.
     pub async fn with(routes: &[Route], options: Options) -> Self {
-        let (url, engine) = engine().await;
+        let (url, engine) = engine(options.table.as_ref()).await;
         Self::on(engine, url.clone(), url, routes, options)
     }
 
@@ -95,13 +98,15 @@ impl World {
 
     /// A world whose requests to the table are counted.
     pub async fn metered(routes: &[Route]) -> (Self, Meter) {
-        let (url, engine) = engine().await;
+        let (url, engine) = engine(None).await;
         let meter = Meter::start(&url).await;
         (Self::on(engine, url, meter.url(), routes, Options::default()), meter)
     }
 
     /// A world on the engine at `endpoint`, which the application reaches at `seen_as`.
     fn on(engine: dynoxide::Database, endpoint: String, seen_as: String, routes: &[Route], options: Options) -> Self {
+        // Ids that the arrangement has used up are not drawn again.
+        let first_id = if options.table.is_some() { 1 << 20 } else { 1 };
         let config = Config::from_lookup(|name| {
             let value = match name {
                 "STAGE" => "local",
@@ -128,7 +133,7 @@ impl World {
             Aws::at(&seen_as),
             secrets,
             Clock::manual(noon()),
-            Ids::counting(1),
+            Ids::counting(first_id),
         )
         .expect("an application");
         let router = kit::route::router(routes, app.clone());

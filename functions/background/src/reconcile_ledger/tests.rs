@@ -1,4 +1,3 @@
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::UserId;
 use domain::money::Asset;
 use jiff::SignedDuration;
@@ -6,17 +5,19 @@ use kit::App;
 use serde_json::{Value, json};
 use store::ledger::{self, Round};
 use store::{Item, Key, Table, Tx, keys};
-use testing::{Fate, Faults, TABLE, Trouble, World, noon};
+use testing::{Beginning, Fate, Faults, Options, TABLE, Trouble, World, noon};
 
 use super::{LIMITS, Limits, check, reconcile, reconcile_ledger};
 
 /// A world in which three people were given credits.
 async fn world() -> World {
-    let world = World::new(&[]).await;
-    for (user, credits) in [("cara", 100), ("dan", 7), ("max", 30)] {
-        world.add_candidate(user, credits).await;
-    }
-    world
+    static BEGINNING: Beginning = Beginning::new();
+    let table = BEGINNING.table(async |world| {
+        for (user, credits) in [("cara", 100), ("dan", 7), ("max", 30)] {
+            world.add_candidate(user, credits).await;
+        }
+    });
+    World::with(&[], Options { table: table.await, ..Options::default() }).await
 }
 
 /// What a new round finds: drifted, unreadable.
@@ -27,18 +28,16 @@ async fn found(world: &World) -> (u64, u64) {
 }
 
 /// All items of the ledger, with their keys.
-async fn items(world: &World, prefix: &str) -> Vec<(Key, Value)> {
-    let client = kit::aws::Aws::at(&world.endpoint).dynamodb();
-    let items = client.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
-    let text = |value: &AttributeValue| value.as_s().unwrap().clone();
-    let keyed = items.into_iter().map(|item| (Key { pk: text(&item["pk"]), sk: text(&item["sk"]) }, item));
-    let ours = keyed.filter(|(key, _)| format!("{} {}", key.pk, key.sk).contains(prefix));
-    ours.map(|(key, item)| (key, serde_dynamo::from_item(item).unwrap())).collect()
+fn items(world: &World, prefix: &str) -> Vec<(Key, Value)> {
+    let items = testing::items(&world.engine).into_iter().map(|item| testing::plain(&item));
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let keyed = items.map(|item| (Key { pk: text(&item["pk"]), sk: text(&item["sk"]) }, item));
+    keyed.filter(|(key, _)| format!("{} {}", key.pk, key.sk).contains(prefix)).collect()
 }
 
 /// Changes the one item that has this in its key.
 async fn spoil(world: &World, prefix: &str, change: impl FnOnce(&mut Value)) {
-    let (key, mut item) = items(world, prefix).await.pop().unwrap();
+    let (key, mut item) = items(world, prefix).pop().unwrap();
     change(&mut item);
     put(world, key, &item).await;
 }
@@ -52,7 +51,7 @@ async fn put(world: &World, key: Key, item: &Value) {
 
 async fn remove(world: &World, prefix: &str) {
     let mut tx = Tx::new();
-    tx.delete(items(world, prefix).await.pop().unwrap().0);
+    tx.delete(items(world, prefix).pop().unwrap().0);
     tx.commit(&world.app.table).await.unwrap();
 }
 
@@ -93,7 +92,7 @@ async fn a_line_and_a_balance_that_agree_are_found_where_the_transfer_says_somet
 async fn a_line_without_a_transfer_and_one_that_tells_it_again_are_found_although_the_balance_agrees() {
     for of_no_transfer in [true, false] {
         let world = world().await;
-        let (mut key, mut line) = items(&world, "USER#cara TX#").await.pop().unwrap();
+        let (mut key, mut line) = items(&world, "USER#cara TX#").pop().unwrap();
         key.sk = format!("TX#{}", domain::ids::TransactionId::new(world.app.ids.unique(world.app.now())));
         if of_no_transfer {
             line["transferId"] = json!("adjust:nobody");
@@ -126,7 +125,7 @@ async fn what_cannot_be_read_is_counted_and_the_rest_is_looked_at() {
     spoil(&world, "USER#cara TX#", |line| line["amount"] = json!("a lot")).await;
     spoil(&world, "USER#dan WALLET#", |wallet| wallet["held"] = Value::Null).await;
     let of_max = |item: &Value| item["to"].as_str().is_some_and(|to| to.contains("/max/"));
-    let (key, mut transfer) = items(&world, "TRANSFER#").await.into_iter().find(|(_, item)| of_max(item)).unwrap();
+    let (key, mut transfer) = items(&world, "TRANSFER#").into_iter().find(|(_, item)| of_max(item)).unwrap();
     transfer["to"] = json!("bank/max");
     put(&world, key, &transfer).await;
     assert_eq!(found(&world).await, (0, 3));

@@ -1,4 +1,3 @@
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::BookingId;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -36,15 +35,10 @@ async fn records(stage: &Stage, numbers: std::ops::Range<u128>) -> Vec<Value> {
         outbox::write(&mut tx, &effect(number), stage.app.now()).unwrap();
         tx.commit(&stage.app.table).await.unwrap();
     }
-    let client = kit::aws::Aws::at(&stage.world.endpoint).dynamodb();
-    let items = client.scan().table_name(TABLE).send().await.unwrap().items.unwrap();
-    let mut images: Vec<Value> = items.iter().filter(|item| item.contains_key("outboxId")).map(image).collect();
+    let mut images = testing::items(&stage.world.engine);
+    images.retain(|item| item.get("outboxId").is_some());
     images.sort_by_key(|image| image["pk"]["S"].as_str().unwrap().split("bkg_").nth(1).unwrap().to_owned());
     images.into_iter().enumerate().map(|(place, image)| record(place, image)).collect()
-}
-
-fn image(item: &std::collections::HashMap<String, AttributeValue>) -> Value {
-    item.iter().map(|(name, value)| (name.clone(), json!({ "S": value.as_s().unwrap() }))).collect()
 }
 
 fn record(place: usize, image: Value) -> Value {

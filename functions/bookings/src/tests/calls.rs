@@ -34,8 +34,7 @@ async fn world_with_stream() -> (World, Stream) {
     let stream = Stream::start(StreamOptions::default()).await.unwrap();
     let mut options = Options { stream_base_url: stream.base_url(), ..Options::default() };
     options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
-    let world = World::with(&crate::routes(), options).await;
-    people(&world).await;
+    let world = world_with(options).await;
     (world, stream)
 }
 
@@ -92,8 +91,7 @@ async fn questions_are_suggested_by_the_model_or_by_the_other_one() {
     let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
     let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
     options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
-    let world = World::with(&crate::routes(), options).await;
-    people(&world).await;
+    let world = world_with(options).await;
     let ask = |body: Value| world.call("ivy", "POST", "/api/ai/questions", body);
 
     let view = ask(json!({ "interviewerId": "ivy", "seniority": "senior", "count": 3 })).await.expect(200);
@@ -125,8 +123,7 @@ async fn the_twenty_first_question_within_an_hour_waits() {
     let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
     let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
     options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
-    let world = World::with(&crate::routes(), options).await;
-    people(&world).await;
+    let world = world_with(options).await;
     for _ in 0..20 {
         world.call("cara", "POST", "/api/ai/questions", json!({ "count": 1 })).await.expect(200);
     }
