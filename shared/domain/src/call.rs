@@ -76,11 +76,17 @@ mod tests {
             events in prop::collection::vec((0u8..5, 1_000_000i64..1_000_004), 0..12), seed in prop::collection::vec(any::<prop::sample::Index>(), 0..24),
         ) {
             let (mut once, mut shuffled) = (Call::default(), Call::default());
-            events.iter().for_each(|event| tell(&mut once, *event));
-            if !events.is_empty() {
-                seed.iter().for_each(|index| tell(&mut shuffled, *index.get(&events)));
+            for event in &events {
+                tell(&mut once, *event);
             }
-            events.iter().rev().for_each(|event| tell(&mut shuffled, *event));
+            if !events.is_empty() {
+                for index in &seed {
+                    tell(&mut shuffled, *index.get(&events));
+                }
+            }
+            for event in events.iter().rev() {
+                tell(&mut shuffled, *event);
+            }
             prop_assert_eq!(once, shuffled);
         }
     }
