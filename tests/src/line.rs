@@ -122,9 +122,7 @@ enum Fate {
 
 impl Default for Lines {
     fn default() -> Self {
-        // Local addresses only: without the system's certificates, whose reading takes longer than most tests.
-        let http = reqwest::Client::builder().tls_certs_only([]).no_proxy().build().expect("a client");
-        Self { http, plan: Arc::default(), stopped: watch::Sender::new(false) }
+        Self { http: testing::local_http(), plan: Arc::default(), stopped: watch::Sender::new(false) }
     }
 }
 

@@ -25,3 +25,8 @@ pub use people::{availability_all_day, change, delete, interviewer_profile, stor
 pub use table::{Arrangement, Beginning, TABLE, dynamodb, items};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, forged_tokens, jwks, token};
 pub use world::{Options, World, noon, waiting};
+
+/// What reaches local addresses: without the system's certificates, whose reading takes longer than most tests.
+pub fn local_http() -> reqwest::Client {
+    reqwest::Client::builder().tls_certs_only([]).no_proxy().build().expect("a client")
+}

@@ -47,7 +47,7 @@ impl Meter {
     /// Starts a meter in front of what stands in for AWS at this address.
     pub async fn start(engine: &str) -> Self {
         let readings = Arc::<Mutex<Vec<Reading>>>::default();
-        let wire = Wire { http: reqwest::Client::new(), engine: engine.to_owned(), readings: readings.clone() };
+        let wire = Wire { http: crate::local_http(), engine: engine.to_owned(), readings: readings.clone() };
         let router = Router::new().fallback(pass).with_state(wire);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));

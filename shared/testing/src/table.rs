@@ -30,9 +30,10 @@ pub(crate) async fn engine(from: Option<&Arrangement>) -> (String, Database) {
         }
         // Both engines have to be told.
         Some(url) => {
-            twin::tell(&url, "CreateTable", &definition()).await;
+            let http = crate::local_http();
+            twin::tell(&http, &url, "CreateTable", &definition()).await;
             for item in from.map(|from| items(&from.0)).unwrap_or_default() {
-                twin::tell(&url, "PutItem", &json!({ "TableName": TABLE, "Item": item })).await;
+                twin::tell(&http, &url, "PutItem", &json!({ "TableName": TABLE, "Item": item })).await;
             }
             (url, engine)
         }

@@ -50,7 +50,7 @@ pub async fn compared(engine: &str) -> Option<String> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("an address"));
     let wire = Wire {
-        http: reqwest::Client::new(),
+        http: crate::local_http(),
         address: url.clone(),
         first: engine.to_owned(),
         second,
@@ -63,12 +63,13 @@ pub async fn compared(engine: &str) -> Option<String> {
 }
 
 /// Tells both engines at this address.
-pub async fn tell(url: &str, operation: &str, request: &Value) {
+pub async fn tell(http: &reqwest::Client, url: &str, operation: &str, request: &Value) {
     // The region of the tests' own clients: the second engine keeps a table for each.
     let scope =
         "AWS4-HMAC-SHA256 Credential=test/20261120/eu-west-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0";
-    let told = reqwest::Client::new().post(url).body(request.to_string()).header("authorization", scope);
-    let told = told.header("x-amz-target", format!("DynamoDB_20120810.{operation}"));
+    let told = http.post(url).body(request.to_string()).header("authorization", scope);
+    let told =
+        told.header("x-amz-target", format!("DynamoDB_20120810.{operation}")).header("x-amz-date", "20261120T120000Z");
     let answer = told.header("content-type", "application/x-amz-json-1.0").send().await.expect("an answer");
     assert!(answer.status().is_success(), "{operation}: {}", answer.text().await.unwrap_or_default());
 }
