@@ -26,7 +26,7 @@ pub fn keys(booking: &Booking, viewer: Option<Party>, now: Timestamp) -> Vec<Key
     wanted
 }
 
-/// How `booking` is shown at `now` to one of its parties, or else to an admin. What [`keys`] names, and who looks at it, is in
+/// How `booking` is shown at `now` to one of its parties, or else to an admin. What [`keys()`] names, and who looks at it, is in
 /// one of these.
 pub fn booking(
     booking: &Booking,
