@@ -149,7 +149,7 @@ impl Scene {
             let position = store::sweep::Position { hour: noon(), reached: None };
             store::sweep::write_position(&world.app.table, position).await.unwrap();
         });
-        let stage = Stage::over(&lines, table.await).await;
+        let stage = Stage::over(&lines, Some(table.await)).await;
         let [aws, stream, gemini] = stage.addresses.clone();
         let aliases = [
             (aws, "aws"),

@@ -68,7 +68,7 @@ impl Stage {
             world.add_interviewer("ivy").await;
         });
         let (stream_base_url, gemini_base_url) = (stream.base_url(), gemini.base_url());
-        let options = Options { stream_base_url, gemini_base_url, table: table.await, ..Options::default() };
+        let options = Options { stream_base_url, gemini_base_url, table: Some(table.await), ..Options::default() };
         let (world, app, aws) = World::beside_aws(options).await;
         Self { app, world, aws, stream, gemini }
     }

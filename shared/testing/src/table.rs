@@ -108,13 +108,13 @@ impl Beginning {
     }
 
     /// The table as `arrange` leaves it, which is called the first time only.
-    pub async fn table(&self, arrange: impl AsyncFnOnce(&World)) -> Option<Arrangement> {
+    pub async fn table(&self, arrange: impl AsyncFnOnce(&World)) -> Arrangement {
         let arranged = async || {
             let world = World::new(&[]).await;
             arrange(&world).await;
             Arrangement(world.engine)
         };
-        Some(self.0.get_or_init(arranged).await.clone())
+        self.0.get_or_init(arranged).await.clone()
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
         let table = beginning.table(async |world| {
             world.fill(serde_json::from_value(many.clone().into()).expect("items"));
         });
-        let options = Options { table: table.await, ..Options::default() };
+        let options = Options { table: Some(table.await), ..Options::default() };
         let (one, other) = (World::with(&[], options.clone()).await, World::with(&[], options).await);
         assert_eq!(one.all_items().await.len(), 250);
         one.add_candidate("cara", 0).await;
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(other.all_items().await.len(), 250);
         let same = beginning.table(async |_| panic!("it is arranged a second time"));
         assert_eq!(
-            World::with(&[], Options { table: same.await, ..Options::default() }).await.all_items().await.len(),
+            World::with(&[], Options { table: Some(same.await), ..Options::default() }).await.all_items().await.len(),
             250
         );
     }

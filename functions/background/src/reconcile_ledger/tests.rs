@@ -17,7 +17,7 @@ async fn world() -> World {
             world.add_candidate(user, credits).await;
         }
     });
-    World::with(&[], Options { table: table.await, ..Options::default() }).await
+    World::with(&[], Options { table: Some(table.await), ..Options::default() }).await
 }
 
 /// What a new round finds: drifted, unreadable.
