@@ -11,7 +11,10 @@ pub enum StoreError {
     /// DynamoDB did not answer, or refused for now.
     #[error("the table cannot be reached: {0}")]
     Unavailable(String),
-    /// A request does not have the form that the table takes, or may not be made: a defect of ours.
+    /// There is no such table, or this function may not do this with it: a defect of what is deployed, and not of what is stored.
+    #[error("the table refuses this function: {0}")]
+    Denied(String),
+    /// A request does not have the form that the table takes: what is stored led to it, or a defect of ours.
     #[error("the table and this code disagree: {0}")]
     Corrupt(String),
     /// A stored item does not have the form that this code gives it.
@@ -25,7 +28,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether trying again cannot help before somebody has mended what is stored.
     pub fn is_lasting(&self) -> bool {
-        matches!(self, Self::Unreadable(_) | Self::Unsettleable(_))
+        matches!(self, Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_))
     }
 }
 
@@ -33,13 +36,13 @@ impl Problem for StoreError {
     fn kind(&self) -> Kind {
         match self {
             Self::Contended | Self::Unavailable(_) => Kind::Unavailable,
-            Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => Kind::Internal,
+            Self::Denied(_) | Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => Kind::Internal,
         }
     }
     fn code(&self) -> &'static str {
         match self {
             Self::Contended | Self::Unavailable(_) => "upstream_unavailable",
-            Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => "internal",
+            Self::Denied(_) | Self::Corrupt(_) | Self::Unreadable(_) | Self::Unsettleable(_) => "internal",
         }
     }
     fn retry_after_seconds(&self) -> Option<u64> {
@@ -65,9 +68,8 @@ where
     let text = aws_sdk_dynamodb::error::DisplayErrorContext(&error).to_string();
     match code.as_deref() {
         Some("ConditionalCheckFailedException" | "TransactionConflictException") => StoreError::Contended,
-        Some("ValidationException" | "ResourceNotFoundException" | "AccessDeniedException") => {
-            StoreError::Corrupt(text)
-        }
+        Some("ValidationException") => StoreError::Corrupt(text),
+        Some("ResourceNotFoundException" | "AccessDeniedException") => StoreError::Denied(text),
         _ => StoreError::Unavailable(text),
     }
 }

@@ -34,7 +34,20 @@ async fn refused(table: &Table, before: &Booking, error: MoveError) -> StoreErro
 }
 
 fn hours(booking: &Booking) -> Result<Vec<(domain::calendar::UtcDay, domain::calendar::QuarterHours)>, StoreError> {
-    quarter_hours(booking.start_time, booking.end_time).map_err(|e| StoreError::Corrupt(e.to_string()))
+    quarter_hours(booking.start_time, booking.end_time)
+        .map_err(|e| StoreError::Unreadable(format!("the times of {}: {e}", booking.booking_id)))
+}
+
+/// Between these seconds all times of bookings lie, with room for what is counted from them.
+const POSSIBLE_SECONDS: std::ops::Range<i64> = 0..200_000_000_000;
+
+/// Refuses a stored booking whose times none of ours has: nothing can follow from them.
+pub fn check_times(booking: &Booking) -> Result<(), StoreError> {
+    let times = [booking.created_at, booking.start_time, booking.end_time];
+    if let Some(at) = times.iter().find(|at| !POSSIBLE_SECONDS.contains(&at.as_second())) {
+        return Err(StoreError::Unreadable(format!("the times of {}: {at}", booking.booking_id)));
+    }
+    hours(booking).map(drop)
 }
 
 /// What must be read before a booking can be cancelled.

@@ -12,7 +12,7 @@ use kit::worker::WrongQueue;
 use kit::{App, Failure};
 use store::due::{self, DueRow};
 use store::outbox::Effect;
-use store::settlement::{cancellation_keys, capture_keys, write_cancellation, write_capture};
+use store::settlement::{cancellation_keys, capture_keys, check_times, write_cancellation, write_capture};
 use store::{StoreError, Tx, attendance, booking, contention, keys};
 use tokio::sync::OnceCell;
 
@@ -91,6 +91,7 @@ async fn settle(app: &App, id: BookingId, hour: Timestamp, answer: &Answer) -> R
         tx.commit(&app.table).await?;
     }
     let (Some(before), Some(due_at)) = (before, due_at) else { return Ok(Outcome::Done) };
+    check_times(&before)?;
     if due_at > now {
         return Ok(if is_left_behind { Outcome::Done } else { Outcome::Early });
     }

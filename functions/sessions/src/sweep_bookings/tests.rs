@@ -349,6 +349,55 @@ async fn what_cannot_be_settled_lies_aside_and_keeps_nobody_waiting_until_it_is_
     assert_eq!(stage.booking_of(booking.booking_id).await.due_at, None);
 }
 
+/// Each in a way of its own no booking of ours: none comes back, none keeps the hour, all lie aside.
+#[tokio::test]
+async fn whatever_is_wrong_with_what_is_stored_of_a_booking_it_goes_aside_at_once() {
+    let stage = Stage::new().await;
+    let like = serde_json::to_value(stage.booked(false).await).unwrap();
+    was_there(&stage, Party::Interviewee, 0, 50).await;
+    was_there(&stage, Party::Interviewer, 0, 50).await;
+    let due_at = noon() + SignedDuration::from_hours(2);
+    let wrong = [
+        json!({ "startTime": "2026-11-20T12:07:00Z" }),
+        json!({ "endTime": "2026-11-20T12:00:00Z" }),
+        json!({ "startTime": "9999-12-30T22:00:00Z", "endTime": "9999-12-30T22:00:00Z" }),
+        json!({ "createdAt": "-009999-01-02T01:59:59Z" }),
+        json!({ "intervieweeId": null }),
+        json!({ "status": "POSTPONED" }),
+        json!({}),
+    ];
+    for (number, wrong) in (2..).zip(&wrong) {
+        let id = domain::ids::BookingId::new(ulid::Ulid::from_parts(1, number));
+        let mut body = like.clone();
+        body.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        body["bookingId"] = json!(id);
+        spoil(&stage, keys::booking(id), &body).await;
+        spoil(&stage, keys::due(due_at, id), &json!({ "bookingId": id, "dueAt": due_at })).await;
+        if *wrong == json!({}) {
+            // All is well with this one, but with what was told of its call.
+            spoil(&stage, keys::visit(id, "1"), &json!({ "entity": "Told", "sessionId": 1 })).await;
+        }
+    }
+    assert_eq!(sweep_at(&stage, 120).await, counts(8, 0, 0));
+    assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
+    assert_eq!(sweep_at(&stage, 125).await, counts(0, 0, 7));
+    assert!(due::in_hour(&stage.app.table, due_at).await.unwrap().is_empty());
+}
+
+/// What is wrong with what is deployed is not wrong with any booking.
+#[tokio::test]
+async fn a_function_that_may_not_use_the_table_sets_nothing_aside() {
+    let stage = Stage::new().await;
+    stage.booked(false).await;
+    assert_eq!(only_sweep_at(&stage, 120).await, counts(1, 0, 0));
+    let [message] = &*sent(&stage).await else { panic!("it was sent") };
+    let mut app = stage.app.clone();
+    app.table = store::Table::new(kit::aws::Aws::at(&stage.world.endpoint).dynamodb(), "another-table");
+    let refused = run_settlement(app, Delivery { message: message.clone(), receive_count: 1 }).await.unwrap_err();
+    assert!(refused.error.is_internal(), "it fails, so that the version is taken back");
+    assert_eq!(due::aside(&stage.app.table).await.unwrap().0, 0);
+}
+
 #[tokio::test]
 async fn a_wallet_that_does_not_hold_the_price_is_no_rival() {
     let stage = Stage::new().await;
