@@ -455,6 +455,7 @@ const PUT_OFF: &[Allowance] = &[
     Allowance::Differs("dueAt", "until when it is put off"),
     Allowance::Differs("DUE#", "the row that says so"),
     Allowance::Differs("OUTBOX#settle_booking", "the message that is sent then"),
+    Allowance::Differs("ATTENDANCE#NEWS", "when Stream's answer was stored"),
 ];
 
 /// Clerk tells that the interviewer is shut out.

@@ -17,7 +17,7 @@
 //! | what candidates say of an interviewer, newest first | `REVIEWS#{interviewer}` | `{time}#{digest of the booking}` | |
 //! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
 //! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
-//! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…` | |
+//! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…`, `ATTENDANCE#NEWS` | |
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
 //! | how far a large file has been copied | `BOOKING#{id}` | `COPYING#…` | |
 //! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
@@ -172,6 +172,10 @@ pub fn call_session(booking: BookingId, digest: &str) -> Key {
 /// A stay of one party in its call.
 pub fn visit(booking: BookingId, digest: &str) -> Key {
     key(booking_partition(booking), format!("{ATTENDANCE_PREFIX}VISIT#{digest}"))
+}
+/// When asking Stream about its call last brought something new.
+pub fn attendance_news(booking: BookingId) -> Key {
+    key(booking_partition(booking), format!("{ATTENDANCE_PREFIX}NEWS"))
 }
 /// What the sort keys of recordings begin with.
 pub const RECORDING_PREFIX: &str = "MEDIA#RECORDING#";

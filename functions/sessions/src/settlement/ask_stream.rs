@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::error::Error;
 use providers::stream::{MediaFile, Participant, SessionState, StreamClient, StreamError};
+use store::attendance::Facts;
 use store::media::{self, MediaKind, StoredFile};
 use store::outbox::{self, Effect, StreamFile};
 use store::{Tx, attendance, feedback, keys};
@@ -20,7 +21,7 @@ const SESSIONS_AT_MOST: usize = 30;
 /// How many stays one transaction writes. Nobody has as many, but for who does it on purpose.
 const STAYS_AT_ONCE: usize = 90;
 
-/// How long what was sent for counts as news: longer than an attempt that was cut off takes to come again, and well below what
+/// How long what was stored or sent for counts as news: longer than an attempt that was cut off takes to come again, and well below what
 /// news is waited for, so that the look after that wait does not find it new once more.
 const NEWS_FOR: SignedDuration = SignedDuration::from_mins(30);
 
@@ -57,7 +58,8 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
     if !state.exists {
         return Ok(Answered::NothingNew);
     }
-    let before = attendance::of_booking(&app.table, id).await?;
+    let known = attendance::facts(&app.table, id).await?;
+    let before = known.attendance();
     // All is read before anything is stored: what is cut off half way is asked for again as if it had never been.
     let recordings = client.list_recordings(id).await?;
     let transcripts = client.list_transcriptions(id).await?;
@@ -71,8 +73,9 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
             stays.insert(session, client.list_participants(id, session).await?);
         }
     }
+    let mut facts = Facts::default();
     if let Some(last) = &state.last_session {
-        store_ends(app, booking, last, &before).await?;
+        facts.sessions.extend(ends(booking, last, &before));
         // Who is there now is told by the call; the list of stays may lag behind it.
         if let Some(told) = stays.get_mut(last.session_id.as_str()) {
             let same =
@@ -82,10 +85,10 @@ async fn ask(app: &App, client: &StreamClient, booking: &Booking) -> Result<Answ
             told.extend(unlisted);
         }
     }
-    for (session, told) in stays {
-        store_stays(app, booking, session, told).await?;
+    for (session, listed) in stays {
+        facts.told.extend(told(booking, session, listed));
     }
-    let is_new = attendance::of_booking(&app.table, id).await? != before;
+    let is_new = store_new(app, booking, &known, facts).await?;
     let is_sent_for = send_for(app, booking, recordings, transcripts).await?;
     Ok(if is_new || is_sent_for { Answered::SomethingNew } else { Answered::NothingNew })
 }
@@ -163,24 +166,18 @@ async fn is_stored(app: &App, booking: &Booking, effect: &Effect) -> Result<bool
     Ok(stored.iter().any(|s| same_session(s) && s.filename == file.filename))
 }
 
-/// Stores when Stream says that a session began and ended, where that was not known.
-async fn store_ends(app: &App, booking: &Booking, told: &SessionState, known: &Attendance) -> Result<(), Error> {
+/// When Stream says that a session began and ended, where that was not known.
+fn ends(booking: &Booking, told: &SessionState, known: &Attendance) -> Option<CallSession> {
     let stored = known.sessions.iter().find(|s| s.session_id == told.session_id);
     let possible = |at: &Timestamp| booking.is_possible(*at);
     let (started_at, ended_at) = (told.started_at.filter(possible), told.ended_at.filter(possible));
     let ends = [(started_at, stored.and_then(|s| s.started_at)), (ended_at, stored.and_then(|s| s.ended_at))];
-    if ends.iter().all(|(told, known)| told.is_none() || known.is_some()) {
-        return Ok(());
-    }
-    let fact = CallSession { session_id: told.session_id.clone(), started_at, ended_at };
-    let mut tx = Tx::new();
-    attendance::write_session(&mut tx, booking.booking_id, &fact)?;
-    tx.commit(&app.table).await?;
-    Ok(())
+    let is_known = ends.iter().all(|(told, known)| told.is_none() || known.is_some());
+    (!is_known).then(|| CallSession { session_id: told.session_id.clone(), started_at, ended_at })
 }
 
-/// Stores who Stream says was in a session, and when.
-async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Participant>) -> Result<(), Error> {
+/// Who Stream says was in a session, and when.
+fn told(booking: &Booking, session: &str, listed: Vec<Participant>) -> Vec<Told> {
     let possible = |at: &Timestamp| booking.is_possible(*at);
     let mut told: Vec<Told> = Vec::new();
     for stay in listed {
@@ -201,14 +198,33 @@ async fn store_stays(app: &App, booking: &Booking, session: &str, listed: Vec<Pa
             told.push(fact);
         }
     }
-    for some in told.chunks(STAYS_AT_ONCE) {
-        let mut tx = Tx::new();
-        for fact in some {
-            attendance::write_told(&mut tx, booking.booking_id, fact)?;
-        }
-        tx.commit(&app.table).await?;
+    told
+}
+
+/// Stores what is not known yet. Says whether that changes who was there: what an attempt has stored that was then cut off before it
+/// decided anything is news still.
+async fn store_new(app: &App, booking: &Booking, known: &Facts, mut new: Facts) -> Result<bool, Error> {
+    let id = booking.booking_id;
+    new.told.retain(|fact| !known.told.contains(fact));
+    let all = [&known.told[..], &new.told].concat();
+    let sessions = [&known.sessions[..], &new.sessions].concat();
+    let is_new = Attendance::of(&all, &sessions) != known.attendance();
+    let mut tx = Tx::new();
+    if is_new {
+        attendance::write_news(&mut tx, id, app.now())?;
     }
-    Ok(())
+    for fact in &new.sessions {
+        attendance::write_session(&mut tx, id, fact)?;
+    }
+    for some in new.told.chunks(STAYS_AT_ONCE) {
+        for fact in some {
+            attendance::write_told(&mut tx, id, fact)?;
+        }
+        std::mem::take(&mut tx).commit(&app.table).await?;
+    }
+    tx.commit(&app.table).await?;
+    let is_recent = |at: Timestamp| booking.is_scheduled() && app.now() < at + NEWS_FOR;
+    Ok(is_new || known.news_at.is_some_and(is_recent))
 }
 
 #[cfg(test)]
@@ -270,8 +286,10 @@ mod tests {
 
         for _ in 0..2 {
             // The candidate's device has the same id, and somebody else was let in by Stream's dashboard.
-            let told = vec![stay("ivy", 3, 60), stay("cara", 1, 50), stay("ivy", 0, 2), stay("dan", 0, 9)];
-            store_stays(&stage.app, &booking, "s", told).await.unwrap();
+            let listed = vec![stay("ivy", 3, 60), stay("cara", 1, 50), stay("ivy", 0, 2), stay("dan", 0, 9)];
+            let new = Facts { told: told(&booking, "s", listed), ..Facts::default() };
+            let known = attendance::facts(&stage.app.table, booking_id()).await.unwrap();
+            assert!(store_new(&stage.app, &booking, &known, new).await.unwrap(), "new, and news still");
             let stored = attendance::of_booking(&stage.app.table, booking_id()).await.unwrap();
             let mut seen: Vec<_> = stored.visits.iter().map(|v| (v.party, v.joined_at, v.left_at)).collect();
             seen.sort_unstable();

@@ -12,6 +12,7 @@ use testing::noon;
 
 use super::sweep_bookings;
 use crate::run_settlement::run_settlement;
+use crate::settlement::ask_stream::ask_stream;
 use crate::stage::{PRICE, Stage, booking_id, cid};
 
 /// Moves the clock to so many minutes after the booking's start, sweeps, and works off what was sent.
@@ -283,6 +284,31 @@ async fn what_never_reached_us_is_asked_for_before_anything_is_given_back() {
     sweep_at(&stage, 120).await;
     assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
     assert!(files_are_sent_for(&stage).await);
+}
+
+/// The worker stops after it has stored what Stream alone knew, and before it has decided.
+#[tokio::test]
+async fn what_a_worker_stored_before_it_stopped_is_news_to_the_next() {
+    for stops in [false, true] {
+        let stage = Stage::new().await;
+        let booking = stage.booked(false).await;
+        let create = crate::stage::delivery(Effect::CreateCall { booking_id: booking_id() });
+        crate::run_stream::run_stream(stage.app.clone(), create).await.unwrap();
+        let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
+        stage.stream.join(&cid(), "cara", at(1)).await.unwrap();
+        stage.stream.leave(&cid(), "cara", at(20)).await.unwrap();
+        stage.stream.end_session(&cid(), at(21)).await.unwrap();
+        stage.app.clock.set(noon() + SignedDuration::from_mins(120));
+        if stops {
+            ask_stream(&stage.app, &booking).await.unwrap();
+            stage.app.clock.set(noon() + SignedDuration::from_mins(121));
+        }
+        let minute = if stops { 121 } else { 120 };
+        assert_eq!(sweep_at(&stage, minute).await, counts(1, 0, 0));
+        assert_eq!((reason(&stage).await, due_at(&stage).await), (None, Some(minute + 60)), "the rest is waited for");
+        assert_eq!(sweep_at(&stage, minute + 60).await, counts(1, 0, 0));
+        assert_eq!(reason(&stage).await, Some(SettlementReason::InterviewerNoShow), "once");
+    }
 }
 
 #[tokio::test]
