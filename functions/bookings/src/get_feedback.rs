@@ -1,14 +1,13 @@
 //! `GET /api/bookings/{bookingId}/feedback`.
 
 use axum::extract::State;
-use domain::booking::FeedbackState;
 use domain::feedback::{Feedback, FeedbackRecord};
 use domain::ids::BookingId;
-use domain::problem::{Kind, Problem};
 use kit::callers::Onboarded;
 use kit::error::Error;
 use kit::{App, As, Json, Path, Route, Who};
 use store::keys;
+use store::media::{self, MediaKind};
 
 use crate::party::own;
 
@@ -17,34 +16,11 @@ pub fn route() -> Route {
     Route::get("get_feedback", "/api/bookings/{bookingId}/feedback", Who::Parties, get_feedback)
         .about(
             "Shows the feedback on a session. Every quote in it was found in the stored transcript. It is practice \
-             feedback to the candidate, not a hiring assessment.",
+             feedback to the candidate, not a hiring assessment. 404 `feedback_not_ready` means that it may still come; a 409 \
+             says why it does not: the booking was cancelled, or nothing was recorded, or nobody came, or it failed.",
         )
         .answers::<Feedback>(200)
-        .refuses(&[(404, "feedback_not_ready"), (409, "feedback_failed")])
-}
-
-/// Why there is no feedback to show.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-enum FeedbackError {
-    #[error("the feedback is not ready")]
-    NotReady,
-    #[error("the feedback could not be written; it will be tried again without charge")]
-    Failed,
-}
-
-impl Problem for FeedbackError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::NotReady => Kind::NotFound,
-            Self::Failed => Kind::Conflict,
-        }
-    }
-    fn code(&self) -> &'static str {
-        match self {
-            Self::NotReady => "feedback_not_ready",
-            Self::Failed => "feedback_failed",
-        }
-    }
+        .refuses(&[(404, "feedback_not_ready"), (409, "feedback_failed"), (409, "booking_cancelled")])
 }
 
 async fn get_feedback(
@@ -54,10 +30,13 @@ async fn get_feedback(
 ) -> Result<Json<Feedback>, Error> {
     let items = app.table.batch_get(&[keys::booking(id), keys::feedback(id)]).await?;
     let (booking, _) = own(&items, id, &caller.user_id)?;
-    if booking.feedback == Some(FeedbackState::Failed) {
-        return Err(FeedbackError::Failed.into());
-    }
     let stored: Option<FeedbackRecord> = items.get(&keys::feedback(id))?;
-    let shown = stored.filter(|_| booking.has_feedback(app.now()));
-    Ok(Json(shown.ok_or(FeedbackError::NotReady)?.feedback.shown()))
+    if let Some(stored) = stored.filter(|_| booking.has_feedback(app.now())) {
+        return Ok(Json(stored.feedback.shown()));
+    }
+    booking.check_feedback()?;
+    // What was kept decides only once nobody can talk any more.
+    let has_transcript = app.now() >= booking.door().1
+        && media::list(&app.table, id, MediaKind::Transcript).await?.iter().any(|file| file.object_key.is_some());
+    Err(booking.why_no_feedback(has_transcript, app.now()).into())
 }

@@ -11,6 +11,7 @@ use testing::{Answer, Beginning, Options, World};
 mod calls;
 mod concurrency;
 mod create;
+mod feedback;
 mod life;
 mod moving;
 mod shown;

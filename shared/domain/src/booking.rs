@@ -13,8 +13,10 @@ use crate::word::Word;
 
 mod ending;
 mod error;
+mod feedback;
 pub use ending::{Asked, Cancelling, Completion, Sweep};
 pub use error::BookingError;
+pub use feedback::NoFeedback;
 
 /// How far a provider's clock may be from ours.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
@@ -263,15 +265,6 @@ impl Booking {
     /// From when to when the call lets people in.
     pub fn door(&self) -> (Timestamp, Timestamp) {
         (self.start_time - DOOR_OPENS_BEFORE, self.end_time + DOOR_CLOSES_AFTER)
-    }
-
-    /// Whether the feedback can be shown: a thin one is final only when no further session can follow.
-    pub fn has_feedback(&self, now: Timestamp) -> bool {
-        match self.feedback {
-            Some(FeedbackState::Complete) => true,
-            Some(FeedbackState::InsufficientEvidence) => now >= self.door().1,
-            Some(FeedbackState::Failed) | None => false,
-        }
     }
 
     /// Refuses unless the call lets people in at `now`.
