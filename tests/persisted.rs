@@ -16,7 +16,7 @@ use store::outbox::{Effect, Queue};
 
 const WORDS: &str = "
 asset            CREDIT COPILOT_MINUTE
-balance          available held earned
+balance          available held earned owed payout
 transfer         SIGNUP_GRANT ADMIN_ADJUST BOOKING_HOLD BOOKING_RELEASE BOOKING_CAPTURE
 line             SIGNUP_GRANT ADMIN_ADJUST BOOKING_HOLD BOOKING_RELEASE BOOKING_DEDUCT BOOKING_EARNING
 role             UNASSIGNED INTERVIEWEE INTERVIEWER ADMIN

@@ -6,7 +6,7 @@ import time
 
 from stack import Refused, say, show
 
-BALANCES = ("available", "held", "earned")
+BALANCES = ("available", "held", "earned", "owed", "payout")
 ATTEMPTS = 5
 
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::ledger::Balance;
 use serde_json::Value;
 use tests::stage::second;
 
@@ -21,15 +22,18 @@ pub fn hold(items: Vec<Value>) -> Result<(), String> {
         let (kind, id) = pk.split_once('#').unwrap_or((&pk, ""));
         match (kind, sk.as_str()) {
             ("USER", "WALLET#CREDIT") => {
-                for balance in ["available", "held", "earned"] {
-                    let amount = item[balance].as_i64().ok_or_else(|| format!("{item}"))?;
-                    demand(amount >= 0, format!("I2: {balance} of {id} is {amount}"))?;
-                    kept.insert(format!("user/{id}/{balance}"), amount);
+                for balance in Balance::ALL {
+                    let (name, sign) = (balance.name(), if balance.is_debt() { -1 } else { 1 });
+                    let amount = item[name].as_i64().ok_or_else(|| format!("{item}"))?;
+                    demand(amount >= 0, format!("I2: {name} of {id} is {amount}"))?;
+                    kept.insert(format!("user/{id}/{name}"), sign * amount);
                 }
             }
             ("USER", sk) if sk.starts_with("TX#") => {
-                let account = format!("user/{id}/{}", text(&item["balance"]));
-                *told.entry(account).or_default() += item["amount"].as_i64().unwrap_or_default();
+                let balance = text(&item["balance"]);
+                let is_debt = Balance::ALL.iter().any(|known| known.is_debt() && known.name() == balance);
+                let amount = item["amount"].as_i64().unwrap_or_default();
+                *told.entry(format!("user/{id}/{balance}")).or_default() += if is_debt { -amount } else { amount };
             }
             ("TRANSFER", _) => {
                 let amount = item["amount"].as_i64().unwrap_or_default();

@@ -112,7 +112,7 @@ impl Books {
         }
         let mut total = 0;
         for (user, wallet) in &self.wallets {
-            for balance in ["available", "held", "earned"] {
+            for balance in ["available", "held", "earned", "owed", "payout"] {
                 let stored = wallet[balance].as_i64().ok_or_else(|| format!("{user} {balance}: {wallet}"))?;
                 let account = format!("user/{user}/{balance}");
                 let moved = accounts.remove(&account).unwrap_or_default();

@@ -4,9 +4,12 @@
 //! one that its transfer names, every line that a transfer names is there, and both say the same, lines and transfers are the
 //! same movements, one to one. A balance that is the sum of its lines is then the sum of the transfers that touch it.
 //!
-//! Assets and balances are words here and no closed lists: what a newer version has added is proved like everything else.
+//! Assets and balances are words here and no closed lists: what a newer version has added is proved like everything else. Of a
+//! balance only this must be known, whether it is a debt and so grows by what is taken from it.
 
 use serde::Deserialize;
+
+use crate::ledger::Balance;
 
 /// What a transfer says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -63,12 +66,14 @@ impl Moved {
     /// Its sides that are a person's; none where an account is one that nobody knows.
     pub fn sides(&self) -> Option<Vec<Side<'_>>> {
         let amount = i128::from(self.amount);
+        let is_debt = |name: &str| Balance::ALL.iter().any(|balance| balance.is_debt() && balance.name() == name);
         let mut sides = Vec::new();
         for (account, line_id, amount) in [(&self.from, &self.from_line, -amount), (&self.to, &self.to_line, amount)] {
             if account.starts_with("platform/") {
                 continue;
             }
             let (user, balance) = account.strip_prefix("user/")?.rsplit_once('/')?;
+            let amount = if is_debt(balance) { -amount } else { amount };
             sides.push(Side { user, line_id: line_id.as_deref(), balance, amount, moved: self });
         }
         Some(sides)
@@ -183,6 +188,19 @@ mod tests {
             let mut other = transfers.clone();
             other[place].amount += 1;
             prop_assert!(!proved(&other, &lines));
+        }
+    }
+
+    #[test]
+    fn the_line_of_a_debt_says_more_where_the_transfer_takes_from_it() {
+        let (mut moved, mut lines) = written(1, 0, 3, 5);
+        for (balance, amount) in [("held", -5), ("owed", 5)] {
+            moved.from = format!("user/cara/{balance}");
+            lines[0].balance = balance.to_owned();
+            for said in [-5, 5] {
+                lines[0].amount = said;
+                assert_eq!(moved.bears_out(&lines[0]), said == amount, "{balance}");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::ledger::Balance;
 use domain::proof::{Line, Moved};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -25,14 +26,11 @@ pub struct Kept {
     numbers: BTreeMap<String, i128>,
 }
 
-/// The balances that every wallet has.
-const BALANCES: [&str; 3] = ["available", "held", "earned"];
-
 impl Kept {
     /// Whether each of its balances is this sum, and each sum one of its balances.
     pub fn is_sum_of(&self, sums: &BTreeMap<String, i128>) -> bool {
         let of = |numbers: &BTreeMap<String, i128>, name: &str| numbers.get(name).copied().unwrap_or(0);
-        let mut names = BALANCES.into_iter().chain(sums.keys().map(String::as_str));
+        let mut names = Balance::ALL.map(Balance::name).into_iter().chain(sums.keys().map(String::as_str));
         names.all(|name| of(&self.numbers, name) == of(sums, name))
     }
 }
@@ -136,7 +134,7 @@ fn wallet_of(key: &Key, item: &Value) -> Result<Kept, String> {
             numbers.insert(name.clone(), number);
         }
     }
-    for name in BALANCES.into_iter().chain(["version"]) {
+    for name in Balance::ALL.map(Balance::name).into_iter().chain(["version"]) {
         if !numbers.contains_key(name) {
             return Err(format!("`{name}` is missing or no whole number"));
         }

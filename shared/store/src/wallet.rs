@@ -1,7 +1,9 @@
 //! Wallets, transfers and statements.
 
 use domain::ids::{TransactionId, UserId};
-use domain::ledger::{TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError};
+use domain::ledger::{
+    self, Account, Posted, TransactionLine, TransactionType, Transfer, TransferId, Wallet, WalletError,
+};
 use domain::money::Asset;
 use domain::problem::{Kind, Problem, ValidationError};
 
@@ -57,36 +59,42 @@ impl Problem for MoveError {
     }
 }
 
-/// Writes a transfer: the record that its cause is used up, the statement lines, and the wallets it changes, each on the
-/// version that was read. `wallets` must hold the wallet of each of its users; they are left as they will be stored.
+/// Writes a transfer, as [`write_transfers`] does several.
 pub fn write_transfer(
     tx: &mut Tx,
     transfer: &Transfer,
     wallets: &mut [&mut Wallet],
-    mut new_id: impl FnMut() -> TransactionId,
+    new_id: impl FnMut() -> TransactionId,
 ) -> Result<(), MoveError> {
-    for user in transfer.users() {
-        assert!(wallets.iter().any(|w| w.user_id == *user), "the wallet of each user of a transfer is at hand");
+    write_transfers(tx, std::slice::from_ref(transfer), wallets, new_id)
+}
+
+/// Writes what one cause moves, in this order: for each transfer the record that its cause is used up and the statement lines, and
+/// each wallet that they change once, on the version that was read. `wallets` must hold the wallet of each user and asset; they are
+/// left as they will be stored.
+pub fn write_transfers(
+    tx: &mut Tx,
+    transfers: &[Transfer],
+    wallets: &mut [&mut Wallet],
+    new_id: impl FnMut() -> TransactionId,
+) -> Result<(), MoveError> {
+    for Posted { transfer, from_line, to_line } in ledger::apply(transfers, wallets, new_id)? {
+        for (account, line) in [(&transfer.from, &from_line), (&transfer.to, &to_line)] {
+            if let (Account::User(user, _), Some(line)) = (account, line) {
+                tx.create(Item::new(keys::transaction(user, line.transaction_id), "TransactionLine", line)?);
+            }
+        }
+        let id = |line: Option<TransactionLine>| line.map(|line| line.transaction_id);
+        let stored = StoredTransfer { transfer, from_line: id(from_line), to_line: id(to_line) };
+        tx.create(Item::new(keys::transfer(&transfer.transfer_id), "Transfer", &stored)?);
     }
-    let (mut from_line, mut to_line) = (None, None);
     for wallet in wallets {
-        let lines = wallet.apply(transfer, &mut new_id)?;
-        if lines.is_empty() {
-            continue;
+        if transfers.iter().any(|transfer| transfer.touches(wallet)) {
+            let read_version = wallet.version;
+            wallet.version += 1;
+            tx.replace(Item::new(keys::wallet(&wallet.user_id, wallet.asset), "Wallet", *wallet)?, read_version);
         }
-        for line in lines {
-            let side = if line.amount < 0 { &mut from_line } else { &mut to_line };
-            *side = Some(line.transaction_id);
-            let key = keys::transaction(&wallet.user_id, line.transaction_id);
-            tx.create(Item::new(key, "TransactionLine", &line)?);
-        }
-        let read_version = wallet.version;
-        wallet.version += 1;
-        let key = keys::wallet(&wallet.user_id, wallet.asset);
-        tx.replace(Item::new(key, "Wallet", *wallet)?, read_version);
     }
-    let stored = StoredTransfer { transfer, from_line, to_line };
-    tx.create(Item::new(keys::transfer(&transfer.transfer_id), "Transfer", &stored)?);
     Ok(())
 }
 

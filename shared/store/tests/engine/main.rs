@@ -6,21 +6,20 @@ use domain::availability::NewAvailability;
 use domain::booking::Booking;
 use domain::calendar::{DayCalendar, UtcDay};
 use domain::call::Call;
-use domain::ids::{AvailabilityId, BookingId, TransactionId, UserId};
-use domain::ledger::{TransactionType, Transfer, TransferId};
-use domain::money::Asset;
+use domain::ids::{AvailabilityId, BookingId, UserId};
+use domain::ledger::TransferId;
 use domain::party::Party;
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
 use store::all_bookings::MonthPlace;
 use store::directory::Wanted;
 use store::outbox::{self, Effect};
-use store::wallet::StatementFilter;
 use store::{Item, Key, StoreError, Table, Tx, keys};
 use testing::{World, noon};
 use ulid::Ulid;
 
 mod appointments;
+mod ledger;
 
 async fn world() -> World {
     World::new(&[]).await
@@ -173,67 +172,6 @@ async fn pages_of_the_directory_neither_repeat_nor_lose_anybody() {
         }
     }
     assert_eq!(seen, (0..7).map(|n| format!("i{n}")).collect::<Vec<_>>());
-}
-
-async fn transfer(world: &World, transfer: &Transfer) -> Result<(), store::wallet::MoveError> {
-    let users: Vec<UserId> = transfer.users().into_iter().cloned().collect();
-    let wanted: Vec<Key> = users.iter().map(|u| keys::wallet(u, Asset::Credit)).collect();
-    let items = world.app.table.batch_get(&wanted).await?;
-    let mut wallets = Vec::new();
-    for user in &users {
-        wallets.push(store::wallet::wallet(&items, user, Asset::Credit)?);
-    }
-    let mut tx = Tx::new();
-    let new_id = || TransactionId::new(world.app.ids.unique(world.app.now()));
-    store::wallet::write_transfer(&mut tx, transfer, &mut wallets.iter_mut().collect::<Vec<_>>(), new_id)?;
-    Ok(tx.commit(&world.app.table).await?)
-}
-
-#[tokio::test]
-async fn one_cause_moves_credits_once() {
-    let world = world().await;
-    world.give_credits("cara", 100).await;
-    let (cara, ivy, now) = (user("cara"), user("ivy"), noon());
-    transfer(&world, &Transfer::hold(booking_id(1), &cara, 30, now)).await.unwrap();
-    let again = transfer(&world, &Transfer::hold(booking_id(1), &cara, 30, now)).await;
-    assert!(matches!(again, Err(store::wallet::MoveError::Store(StoreError::Contended))));
-    transfer(&world, &Transfer::capture(booking_id(1), &cara, &ivy, 30, now)).await.unwrap();
-    transfer(&world, &Transfer::hold(booking_id(2), &cara, 30, now)).await.unwrap();
-    // The settlement of booking 1 is used up, whichever way it went.
-    let release = transfer(&world, &Transfer::release(booking_id(1), &cara, 30, now)).await;
-    assert!(matches!(release, Err(store::wallet::MoveError::Store(StoreError::Contended))), "{release:?}");
-    let [credit, _] = store::wallet::of_user(&world.app.table, &cara).await.unwrap();
-    assert_eq!((credit.available, credit.held), (40, 30));
-}
-
-#[tokio::test]
-async fn pages_of_a_statement_are_whole_with_and_without_a_filter() {
-    let world = world().await;
-    world.give_credits("cara", 100).await;
-    let cara = user("cara");
-    for n in 0..5 {
-        transfer(&world, &Transfer::hold(booking_id(n), &cara, 10, noon())).await.unwrap();
-        world.app.clock.advance(SignedDuration::from_secs(1));
-    }
-    for (filter, expected) in [
-        (StatementFilter::default(), 11),
-        (StatementFilter { kind: Some(TransactionType::BookingHold), ..StatementFilter::default() }, 10),
-        (StatementFilter { kind: Some(TransactionType::AdminAdjust), ..StatementFilter::default() }, 1),
-        (StatementFilter { asset: Some(Asset::CopilotMinute), ..StatementFilter::default() }, 0),
-    ] {
-        let (mut seen, mut after) = (Vec::new(), None);
-        loop {
-            let (lines, next) = store::wallet::statement(&world.app.table, &cara, &filter, 3, after).await.unwrap();
-            assert!(lines.len() <= 3);
-            seen.extend(lines.into_iter().map(|l| l.transaction_id));
-            match next {
-                Some(cursor) => after = Some(store::wallet::statement_cursor(&cursor).unwrap()),
-                None => break,
-            }
-        }
-        assert_eq!(seen.len(), expected, "{filter:?}");
-        assert!(seen.windows(2).all(|w| w[0] > w[1]), "newest first, each once");
-    }
 }
 
 async fn store_booking(world: &World, n: u128, start: Timestamp, created_at: Timestamp) {
