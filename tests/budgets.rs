@@ -47,23 +47,23 @@ decide_verification  2   5 15
 delete_availability  2   4  6
 docs_page            0   0  0
 get_booking          2   3  0
-get_call             2   5  0
-get_feedback         2   3  0
+get_call             2   4  0
+get_feedback         1   3  0
 get_interviewer      1   2  0
 get_me               1   1  0
-get_recording        2   3  0
-get_user             2   4  0
-get_wallet           2   3  0
+get_recording        1   3  0
+get_user             1   4  0
+get_wallet           1   3  0
 give_consent         2   5 11
 health               0   0  0
-list_all_bookings    4  10  0
-list_appointments    3   4  0
-list_availability    2   2  0
-list_interviewers    2   2  0
-list_reviews         2   3  0
-list_slots           2   4  0
-list_transactions    2   2  0
-list_verifications   3 2.5  0
+list_all_bookings    3  10  0
+list_appointments    2 3.5  0
+list_availability    1   2  0
+list_interviewers    1   2  0
+list_reviews         1   3  0
+list_slots           1   4  0
+list_transactions    1   2  0
+list_verifications   2 2.5  0
 onboard              2   5  8
 openapi_document     0   0  0
 relay_outbox         1   0  2
@@ -96,22 +96,28 @@ async fn every_function_keeps_its_budget_and_costs_the_same_beside_few_and_besid
 }
 
 #[tokio::test]
-async fn one_thing_is_one_read_after_the_caller_is_known() {
+async fn the_caller_is_read_with_the_thing_or_while_the_list_is_queried() {
     let (world, meter) = metered().await;
     let id = book(&world, "2026-11-21T10:00:00Z").await;
     meter.take();
     for (path, expected) in [
         (format!("/api/bookings/{id}"), vec!["BatchGetItem", "BatchGetItem"]),
-        (format!("/api/bookings/{id}/feedback"), vec!["GetItem", "BatchGetItem"]),
-        ("/api/wallet".to_owned(), vec!["GetItem", "BatchGetItem"]),
+        (format!("/api/bookings/{id}/feedback"), vec!["BatchGetItem"]),
+        (format!("/api/bookings/{id}/recording"), vec!["BatchGetItem", "Query"]),
+        ("/api/wallet".to_owned(), vec!["BatchGetItem"]),
         ("/api/wallet/transactions".to_owned(), vec!["GetItem", "Query"]),
-        ("/api/appointments".to_owned(), vec!["GetItem", "Query", "BatchGetItem"]),
+        // Which index holds somebody's bookings, their role says: both are asked while it is read.
+        ("/api/appointments".to_owned(), vec!["BatchGetItem", "GetItem", "Query", "Query"]),
         ("/api/interviewers".to_owned(), vec!["GetItem", "Query"]),
         ("/api/interviewers/ivy".to_owned(), vec!["BatchGetItem"]),
         ("/api/interviewers/ivy/reviews".to_owned(), vec!["BatchGetItem", "Query"]),
         ("/api/user/me".to_owned(), vec!["GetItem"]),
     ] {
         world.call("cara", "GET", &path, Value::Null).await;
-        assert_eq!(operations(&meter.take()), expected, "{path}");
+        let readings = meter.take();
+        let mut asked = operations(&readings);
+        // What is asked at the same time arrives in any order.
+        asked.sort_unstable();
+        assert_eq!(asked, expected, "{path}");
     }
 }

@@ -19,7 +19,7 @@ fn the_published_document_is_made_from_the_code() {
 
 #[test]
 fn the_table_of_addresses_and_methods_is_made_from_the_code() {
-    let path = root().join("shared/kit/src/methods.txt");
+    let path = root().join("shared/kit/src/http/methods.txt");
     let current = kit::methods::table(&tests::all_routes());
     if std::env::var_os("UPDATE_OPENAPI").is_some() {
         fs::write(&path, &current).unwrap();

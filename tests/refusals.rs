@@ -125,6 +125,22 @@ fn faultless_without(member: &str, answer: &Answer) -> bool {
 }
 
 #[tokio::test]
+async fn whoever_may_not_read_is_not_told_what_a_request_should_look_like() {
+    let routes = tests::all_routes();
+    let world = people(&routes).await;
+    world.add_person("user_synced", Role::Unassigned).await;
+    let needs_role = |who| !matches!(who, Who::Anyone | Who::Signed | Who::SignedIn);
+    let mut tried = 0;
+    for route in routes.iter().filter(|route| route.method == "GET" && needs_role(route.who)) {
+        let malformed = route.path.split('/').map(|part| if part.starts_with('{') { "none" } else { part });
+        let path = format!("{}?limit=0&cursor=none", malformed.collect::<Vec<_>>().join("/"));
+        world.call("user_synced", "GET", &path, Value::Null).await.refused(403, "onboarding_required");
+        tried += 1;
+    }
+    assert!(tried > 10, "only {tried} were tried");
+}
+
+#[tokio::test]
 async fn every_parameter_of_every_query_is_refused_by_name_and_in_plain_words() {
     let routes = tests::all_routes();
     let (world, document) = (people(&routes).await, kit::openapi::document(&routes));

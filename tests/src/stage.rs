@@ -110,7 +110,7 @@ impl Stage {
         let calls_in_a_row = CallsInARow::default();
         let client = client.to_builder().interceptor(calls_in_a_row.clone()).build();
         app.table = Table::new(aws_sdk_dynamodb::Client::from_conf(client), TABLE);
-        let router = kit::route::router(&crate::all_routes(), app.clone());
+        let router = kit::router::router(&crate::all_routes(), app.clone());
         let control = if let Between::Lines(lines) = between { lines.http() } else { Lines::default().http() };
         let addresses = [aws_url, stream_base_url, gemini_base_url];
         (Self { world, app, faults, addresses, stream, gemini, router, control, calls_in_a_row }, meter)

@@ -1,11 +1,9 @@
 //! `GET /api/user/me`: the person who is signed in.
 
-use axum::response::Response;
-use http::StatusCode;
+use axum::extract::State;
 use kit::callers::Anybody;
 use kit::error::not_found;
-use kit::write::answer;
-use kit::{As, Error, Route, Who};
+use kit::{App, Error, Json, Read, Route, Who};
 use views::UserView;
 
 /// The route.
@@ -16,9 +14,9 @@ pub fn route() -> Route {
         .refuses(&[(404, "not_found")])
 }
 
-async fn get_me(As(me): As<Anybody>) -> Result<Response, Error> {
-    let user = me.user.ok_or_else(|| not_found("user yet: POST /api/user/sync"))?;
-    answer(StatusCode::OK, &UserView::of(&user))
+async fn get_me(State(app): State<App>, read: Read<Anybody>) -> Result<Json<UserView>, Error> {
+    let user = read.caller(&app).await?.user.ok_or_else(|| not_found("user yet: POST /api/user/sync"))?;
+    Ok(Json(UserView::of(&user)))
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! `GET /api/admin/users/{userId}`: one person and what they have.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::ids::UserId;
 use domain::money::Asset;
-use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::{Admin, effective};
 use kit::error::not_found;
-use kit::write::answer;
-use kit::{App, As, Error, Path, Route, Who};
+use kit::{App, Error, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{keys, wallet};
@@ -44,22 +41,22 @@ pub struct AccountView {
     assets: AssetsView,
 }
 
-async fn get_user(State(app): State<App>, _: As<Admin>, Path(id): Path<UserId>) -> Result<Response, Error> {
+async fn get_user(State(app): State<App>, read: Read<Admin, Path<UserId>>) -> Result<Json<AccountView>, Error> {
+    let Path(id) = &read.asked;
     let [credit, minutes] = Asset::ALL;
-    let wanted = [keys::profile(&id), keys::wallet(&id, credit), keys::wallet(&id, minutes)];
-    let items = app.table.batch_get(&wanted).await?;
+    let wanted = [keys::profile(id), keys::wallet(id, credit), keys::wallet(id, minutes)];
+    let (_, items) = read.with(&app, &wanted).await?;
     let user = effective(items.get(&wanted[0])?, &app.config).ok_or_else(|| not_found("user"))?;
-    let wallets = (wallet::wallet(&items, &id, credit)?, wallet::wallet(&items, &id, minutes)?);
+    let wallets = (wallet::wallet(&items, id, credit)?, wallet::wallet(&items, id, minutes)?);
     let assets = AssetsView::of(&wallets.0, &wallets.1, user.role);
-    let view = AccountView {
+    Ok(Json(AccountView {
         user: UserView::of(&user),
         deleted_at: user.deleted_at,
         banned: user.banned,
         locked: user.locked,
         locked_until: user.locked_until,
         assets,
-    };
-    answer(StatusCode::OK, &view)
+    }))
 }
 
 #[cfg(test)]

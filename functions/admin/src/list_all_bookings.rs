@@ -1,11 +1,9 @@
 //! `GET /api/admin/bookings`: every booking.
 
 use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
 use kit::callers::Admin;
-use kit::write::answer;
-use kit::{App, As, Error, Query, Route, Who, page, shown};
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Query, Read, Route, Who, page, shown};
 use store::all_bookings::{self, MonthPlace};
 use views::{BookingView, List};
 
@@ -19,14 +17,15 @@ pub fn route() -> Route {
 
 async fn list_all_bookings(
     State(app): State<App>,
-    As(Admin(me)): As<Admin>,
-    Query(asked): Query<page::Asked>,
-) -> Result<Response, Error> {
-    let (limit, now) = (page::limit(asked.limit)?, app.now());
-    let from = asked.cursor.as_deref().map_or_else(|| Ok(MonthPlace::newest(now)), MonthPlace::parse)?;
-    let (bookings, next_cursor) = all_bookings::page(&app.table, from, limit).await?;
+    read: Read<Admin, Query<page::Asked>>,
+) -> Result<Json<List<BookingView>>, Error> {
+    let (Query(asked), now) = (&read.asked, app.now());
+    let place = page::place(asked.limit, asked.cursor.as_deref(), MonthPlace::parse);
+    let (limit, from) = read.check(&app, place).await?;
+    let page = all_bookings::page(&app.table, from.unwrap_or_else(|| MonthPlace::newest(now)), limit);
+    let (Admin(me), (bookings, next_cursor)) = meanwhile(read.caller(&app), page).await?;
     let items = shown::bookings(&app.table, &bookings, &me, now).await?;
-    answer(StatusCode::OK, &List { items, next_cursor })
+    Ok(Json(List { items, next_cursor }))
 }
 
 #[cfg(test)]

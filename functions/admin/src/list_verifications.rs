@@ -1,14 +1,12 @@
 //! `GET /api/admin/verifications`: the interviewers who wait for a decision.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::ids::UserId;
 use domain::user::{User, Verification};
-use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Admin;
-use kit::write::answer;
-use kit::{App, As, Error, Query, Route, Who, page};
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::keys;
@@ -69,19 +67,20 @@ impl VerificationView {
 
 async fn list_verifications(
     State(app): State<App>,
-    _: As<Admin>,
-    Query(asked): Query<page::Asked>,
-) -> Result<Response, Error> {
-    let limit = page::limit(asked.limit)?;
-    let after = asked.cursor.as_deref().map(store::user::undecided_cursor).transpose()?;
-    let (requests, next_cursor) = store::user::undecided(&app.table, limit, after).await?;
+    read: Read<Admin, Query<page::Asked>>,
+) -> Result<Json<List<VerificationView>>, Error> {
+    let Query(asked) = &read.asked;
+    let place = page::place(asked.limit, asked.cursor.as_deref(), store::user::undecided_cursor);
+    let (limit, after) = read.check(&app, place).await?;
+    let undecided = store::user::undecided(&app.table, limit, after);
+    let (_, (requests, next_cursor)) = meanwhile(read.caller(&app), undecided).await?;
     let profiles: Vec<_> = requests.iter().map(|r| keys::profile(&r.interviewer_id)).collect();
     let people = app.table.batch_get(&profiles).await?;
     let mut items = Vec::with_capacity(requests.len());
     for (request, profile) in requests.into_iter().zip(&profiles) {
         items.extend(VerificationView::of(request, people.get(profile)?));
     }
-    answer(StatusCode::OK, &List { items, next_cursor })
+    Ok(Json(List { items, next_cursor }))
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use axum::extract::State;
 use domain::booking::Booking;
 use domain::ids::BookingId;
 use domain::user::Role;
-use kit::callers::{Asking, Onboarded};
+use kit::callers::Onboarded;
 use kit::error::{Error, not_found};
-use kit::{App, Json, Path, Route, Who, shown};
-use store::{Key, keys};
+use kit::{App, Json, Path, Read, Route, Who, shown};
+use store::keys;
 use views::BookingView;
 
 /// The route.
@@ -19,13 +19,10 @@ pub fn route() -> Route {
 
 async fn get_booking(
     State(app): State<App>,
-    asking: Asking<Onboarded>,
-    id: Result<Path<BookingId>, Error>,
+    read: Read<Onboarded, Path<BookingId>>,
 ) -> Result<Json<BookingView>, Error> {
-    let wanted: Vec<Key> = id.iter().map(|Path(id)| keys::booking(*id)).collect();
-    let (Onboarded(caller), items) = asking.read(&app, &wanted).await?;
-    // Who asks is looked at first, and an id that cannot be one after that.
-    let Path(id) = id?;
+    let Path(id) = read.asked;
+    let (Onboarded(caller), items) = read.with(&app, &[keys::booking(id)]).await?;
     let booking: Booking = items.get(&keys::booking(id))?.ok_or_else(|| not_found("booking"))?;
     let party = booking.party(&caller.user_id);
     if party.is_none() && caller.role != Role::Admin {

@@ -7,16 +7,16 @@ use domain::ids::{BookingId, UserId};
 use domain::party::Party;
 use domain::user::UserError;
 use jiff::{SignedDuration, Timestamp};
-use kit::callers::{Asking, Onboarded};
+use kit::callers::Onboarded;
 use kit::calls::BookedCall;
 use kit::clients::Stream;
 use kit::error::Error;
 use kit::secrets::Provider;
-use kit::{App, Json, Path, Route, Who};
+use kit::{App, Json, Path, Read, Route, Who};
 use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{Key, keys};
+use store::keys;
 use views::BookingView;
 
 use crate::party::{own, show};
@@ -67,16 +67,11 @@ struct DoorConsent {
     both: bool,
 }
 
-async fn get_call(
-    State(app): State<App>,
-    asking: Asking<Onboarded>,
-    id: Result<Path<BookingId>, Error>,
-) -> Result<Json<CallView>, Error> {
-    let wanted: Vec<Key> = id.iter().flat_map(|Path(id)| [keys::booking(*id), keys::call(*id)]).collect();
-    let (Onboarded(caller), items) = asking.read(&app, &wanted).await?;
-    let Path(id) = id?;
+async fn get_call(State(app): State<App>, read: Read<Onboarded, Path<BookingId>>) -> Result<Json<CallView>, Error> {
+    let Path(id) = read.asked;
+    let (Onboarded(caller), items) = read.with(&app, &[keys::booking(id), keys::call(id)]).await?;
     // Joining in somebody's name is more than reading.
-    if asking.session().impersonator.is_some() {
+    if read.session().impersonator.is_some() {
         return Err(UserError::Impersonated.into());
     }
     let (booking, party) = own(&items, id, &caller.user_id)?;

@@ -5,7 +5,7 @@ use domain::feedback::{Feedback, FeedbackRecord};
 use domain::ids::BookingId;
 use kit::callers::Onboarded;
 use kit::error::Error;
-use kit::{App, As, Json, Path, Route, Who};
+use kit::{App, Json, Path, Read, Route, Who};
 use store::keys;
 use store::media::{self, MediaKind};
 
@@ -23,12 +23,9 @@ pub fn route() -> Route {
         .refuses(&[(404, "feedback_not_ready"), (409, "feedback_failed"), (409, "booking_cancelled")])
 }
 
-async fn get_feedback(
-    State(app): State<App>,
-    As(Onboarded(caller)): As<Onboarded>,
-    Path(id): Path<BookingId>,
-) -> Result<Json<Feedback>, Error> {
-    let items = app.table.batch_get(&[keys::booking(id), keys::feedback(id)]).await?;
+async fn get_feedback(State(app): State<App>, read: Read<Onboarded, Path<BookingId>>) -> Result<Json<Feedback>, Error> {
+    let Path(id) = read.asked;
+    let (Onboarded(caller), items) = read.with(&app, &[keys::booking(id), keys::feedback(id)]).await?;
     let (booking, _) = own(&items, id, &caller.user_id)?;
     let stored: Option<FeedbackRecord> = items.get(&keys::feedback(id))?;
     if let Some(stored) = stored.filter(|_| booking.has_feedback(app.now())) {

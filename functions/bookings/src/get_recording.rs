@@ -7,12 +7,15 @@ use axum::extract::State;
 use domain::ids::BookingId;
 use jiff::{SignedDuration, Timestamp};
 use kit::callers::Onboarded;
-use kit::error::{Error, Fault, not_found};
-use kit::{App, As, Json, Path, Route, Who};
+use kit::error::{Error, Fault};
+use kit::read::meanwhile;
+use kit::{App, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::booking;
+use store::keys;
 use store::media::{self, MediaKind, StoredFile};
+
+use crate::party::own;
 
 /// How long a link can be used.
 const LINK_SECONDS: u64 = 15 * 60;
@@ -48,20 +51,19 @@ struct RecordingView {
 
 async fn get_recording(
     State(app): State<App>,
-    As(Onboarded(caller)): As<Onboarded>,
-    Path(id): Path<BookingId>,
+    read: Read<Onboarded, Path<BookingId>>,
 ) -> Result<Json<RecordingsView>, Error> {
-    let (booking, files) =
-        tokio::join!(booking::get(&app.table, id), media::list(&app.table, id, MediaKind::Recording));
-    let own = booking?.is_some_and(|b| b.party(&caller.user_id).is_some());
-    if !own {
-        return Err(not_found("booking"));
-    }
+    let Path(id) = read.asked;
+    let judged = async {
+        let (Onboarded(caller), items) = read.with(&app, &[keys::booking(id)]).await?;
+        own(&items, id, &caller.user_id)
+    };
+    let (_, files) = meanwhile(judged, media::list(&app.table, id, MediaKind::Recording)).await?;
     // The bucket forgets files by itself; a link to one that is gone would help nobody.
     let kept_for = app.config.media_retention_days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
     let is_kept = |file: &StoredFile| kept_for.is_none_or(|kept_for| app.now() < file.end_time + kept_for);
     let mut items = Vec::new();
-    for file in files?.into_iter().filter(is_kept) {
+    for file in files.into_iter().filter(is_kept) {
         if let Some(key) = &file.object_key {
             items.push(link(&app, key, &file).await?);
         }

@@ -1,10 +1,11 @@
 //! `GET /api/appointments`.
 
 use axum::extract::State;
+use domain::party::Party;
 use kit::callers::Participant;
 use kit::error::Error;
-use kit::page::limit;
-use kit::{App, As, Json, Query, Route, Who, shown};
+use kit::read::meanwhile;
+use kit::{App, Json, Query, Read, Route, Who, page, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::appointments;
@@ -44,18 +45,23 @@ struct Appointments {
 
 async fn list_appointments(
     State(app): State<App>,
-    As(caller): As<Participant>,
-    Query(asked): Query<Appointments>,
+    read: Read<Participant, Query<Appointments>>,
 ) -> Result<Json<List<BookingView>>, Error> {
-    let now = app.now();
+    let (Query(asked), now) = (&read.asked, app.now());
     let scope = match asked.scope {
         Scope::Upcoming => appointments::Scope::Upcoming,
         Scope::Past => appointments::Scope::Past,
     };
-    let after = asked.cursor.as_deref().map(appointments::place).transpose()?;
-    let limit = limit(asked.limit)?;
-    let (bookings, next_cursor) =
-        appointments::of_person(&app.table, &caller.user.user_id, caller.side, scope, now, limit, after).await?;
+    let place = page::place(asked.limit, asked.cursor.as_deref(), appointments::place);
+    let (limit, after) = read.check(&app, place).await?;
+    let of = |side| appointments::of_person(&app.table, read.user_id(), side, scope, now, limit, after.clone());
+    // On which side of bookings somebody is, their role says, which is being read: both are asked for, and one is empty.
+    let both = async { tokio::try_join!(of(Party::Interviewee), of(Party::Interviewer)) };
+    let (caller, (as_interviewee, as_interviewer)) = meanwhile(read.caller(&app), both).await?;
+    let (bookings, next_cursor) = match caller.side {
+        Party::Interviewee => as_interviewee,
+        Party::Interviewer => as_interviewer,
+    };
     let items = shown::bookings(&app.table, &bookings, &caller.user, now).await?;
     Ok(Json(List { items, next_cursor }))
 }

@@ -16,7 +16,7 @@ pub fn own(items: &Items, id: BookingId, user: &UserId) -> Result<(Booking, Part
     Ok((booking, party))
 }
 
-/// How a booking is shown to one of its parties, who was read with `items`; everything else is read for that.
+/// How a booking is shown to one of its parties, who was read with `items`; what else is needed is read for that.
 pub async fn show(
     app: &App,
     items: &Items,
@@ -24,6 +24,8 @@ pub async fn show(
     party: Party,
     now: Timestamp,
 ) -> Result<BookingView, Error> {
-    let more = app.table.batch_get(&shown::keys(booking, Some(party), now)).await?;
+    let mut wanted = shown::keys(booking, Some(party), now);
+    wanted.retain(|key| !items.contains(key));
+    let more = app.table.batch_get(&wanted).await?;
     Ok(shown::booking(booking, Some(party), &[items, &more], now)?)
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::card::Card;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
@@ -11,13 +10,11 @@ use domain::rate::RateRule;
 use domain::reading::{self, Unreadable};
 use domain::text::cleaned;
 use domain::user::Category;
-use http::StatusCode;
 use kit::callers::Onboarded;
 use kit::error::{Error, Fault, not_found};
 use kit::extract::RequestBody;
 use kit::secrets::Provider;
-use kit::write::answer;
-use kit::{App, Route, Who, Write};
+use kit::{App, Json, Route, Who, Write};
 use providers::gemini::{GeminiError, GenerateRequest, ThinkingLevel, response_schema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -85,10 +82,9 @@ struct Question {
 async fn suggest_questions(
     State(app): State<App>,
     write: Write<Onboarded, SuggestQuestions>,
-) -> Result<Response, Error> {
+) -> Result<Json<Questions>, Error> {
     let material = app.retry(|| admit(&app, &write)).await?;
-    let questions = ask(&app, material).await?;
-    answer(StatusCode::OK, &questions)
+    Ok(Json(ask(&app, material).await?))
 }
 
 /// What the model is told.

@@ -1,12 +1,9 @@
 //! `GET /api/interviewers/{interviewerId}`: one interviewer.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::ids::UserId;
-use http::StatusCode;
-use kit::callers::{Anybody, Asking};
-use kit::write::answer;
-use kit::{App, Error, Path, Route, Who};
+use kit::callers::Anybody;
+use kit::{App, Error, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -38,12 +35,12 @@ pub struct InterviewerDetailsView {
 
 async fn get_interviewer(
     State(app): State<App>,
-    asking: Asking<Anybody>,
-    interviewer: Result<Path<UserId>, Error>,
-) -> Result<Response, Error> {
-    let (card, listed) = known(&app, &asking, interviewer).await?;
+    read: Read<Anybody, Path<UserId>>,
+) -> Result<Json<InterviewerDetailsView>, Error> {
+    let Path(interviewer) = &read.asked;
+    let (card, listed) = known(&app, &read, interviewer).await?;
     let (bio, timezone) = (card.profile.bio.clone(), card.timezone.clone());
-    answer(StatusCode::OK, &InterviewerDetailsView { card: InterviewerCardView::of(card), bio, timezone, listed })
+    Ok(Json(InterviewerDetailsView { card: InterviewerCardView::of(card), bio, timezone, listed }))
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! `GET /api/availability`: the rules an interviewer declared.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::availability::{Availability, AvailabilityRule};
 use domain::ids::AvailabilityId;
 use domain::problem::ValidationError;
-use http::StatusCode;
 use kit::callers::Interviewer;
-use kit::write::answer;
-use kit::{App, As, Error, Query, Route, Who, page};
+use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use store::{cursor, keys};
 use views::List;
 
@@ -22,13 +19,14 @@ pub fn route() -> Route {
 
 async fn list_availability(
     State(app): State<App>,
-    As(me): As<Interviewer>,
-    Query(asked): Query<page::Asked>,
-) -> Result<Response, Error> {
-    let limit = page::limit(asked.limit)?;
-    let after = asked.cursor.as_deref().map(place).transpose()?;
-    let mine: Option<Availability> = app.table.get(&keys::availability(&me.0.user_id)).await?;
-    answer(StatusCode::OK, &page_of(mine.unwrap_or_default().rules, limit, after))
+    read: Read<Interviewer, Query<page::Asked>>,
+) -> Result<Json<List<AvailabilityRule>>, Error> {
+    let Query(asked) = &read.asked;
+    let (limit, after) = read.check(&app, page::place(asked.limit, asked.cursor.as_deref(), place)).await?;
+    let wanted = keys::availability(read.user_id());
+    let (_, items) = read.with(&app, std::slice::from_ref(&wanted)).await?;
+    let mine: Option<Availability> = items.get(&wanted)?;
+    Ok(Json(page_of(mine.unwrap_or_default().rules, limit, after)))
 }
 
 fn place(text: &str) -> Result<AvailabilityId, ValidationError> {

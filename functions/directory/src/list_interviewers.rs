@@ -1,12 +1,10 @@
 //! `GET /api/interviewers`: who can be booked.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::user::Category;
-use http::StatusCode;
 use kit::callers::Anybody;
-use kit::write::answer;
-use kit::{App, As, Error, Query, Route, Who, page};
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::directory::{self, Wanted};
@@ -41,15 +39,15 @@ pub struct Filter {
 
 async fn list_interviewers(
     State(app): State<App>,
-    _: As<Anybody>,
-    Query(filter): Query<Filter>,
-) -> Result<Response, Error> {
-    let limit = page::limit(filter.limit)?;
-    let after = filter.cursor.as_deref().map(directory::page_cursor).transpose()?;
+    read: Read<Anybody, Query<Filter>>,
+) -> Result<Json<List<InterviewerCardView>>, Error> {
+    let Query(filter) = &read.asked;
+    let place = page::place(filter.limit, filter.cursor.as_deref(), directory::page_cursor);
+    let (limit, after) = read.check(&app, place).await?;
     let wanted = Wanted { category: filter.category, min_years: filter.min_years, max_rate: filter.max_rate };
-    let (cards, next_cursor) = directory::page(&app.table, &wanted, limit, after).await?;
-    let items = cards.into_iter().map(InterviewerCardView::of).collect();
-    answer(StatusCode::OK, &List { items, next_cursor })
+    let cards = directory::page(&app.table, &wanted, limit, after);
+    let (_, (cards, next_cursor)) = meanwhile(read.caller(&app), cards).await?;
+    Ok(Json(List { items: cards.into_iter().map(InterviewerCardView::of).collect(), next_cursor }))
 }
 
 #[cfg(test)]

@@ -1,14 +1,12 @@
 //! `GET /api/interviewers/{interviewerId}/reviews`: what candidates say of an interviewer.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::ids::UserId;
 use domain::review::Review;
-use http::StatusCode;
 use jiff::Timestamp;
-use kit::callers::{Anybody, Asking};
-use kit::write::answer;
-use kit::{App, Error, Path, Query, Route, Who, page};
+use kit::callers::Anybody;
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Path, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::review;
@@ -47,17 +45,13 @@ impl From<Review> for InterviewerReviewView {
 
 async fn list_reviews(
     State(app): State<App>,
-    asking: Asking<Anybody>,
-    interviewer: Result<Path<UserId>, Error>,
-    asked: Result<Query<page::Asked>, Error>,
-) -> Result<Response, Error> {
-    let (card, _) = known(&app, &asking, interviewer).await?;
-    let Query(asked) = asked?;
-    let limit = page::limit(asked.limit)?;
-    let after = asked.cursor.as_deref().map(review::place).transpose()?;
-    let (reviews, next_cursor) = review::of_interviewer(&app.table, &card.interviewer_id, limit, after).await?;
-    let items: Vec<InterviewerReviewView> = reviews.into_iter().map(Into::into).collect();
-    answer(StatusCode::OK, &List { items, next_cursor })
+    read: Read<Anybody, (Path<UserId>, Query<page::Asked>)>,
+) -> Result<Json<List<InterviewerReviewView>>, Error> {
+    let (Path(interviewer), Query(asked)) = &read.asked;
+    let (limit, after) = read.check(&app, page::place(asked.limit, asked.cursor.as_deref(), review::place)).await?;
+    let reviews = review::of_interviewer(&app.table, interviewer, limit, after);
+    let (_, (reviews, next_cursor)) = meanwhile(known(&app, &read, interviewer), reviews).await?;
+    Ok(Json(List { items: reviews.into_iter().map(Into::into).collect(), next_cursor }))
 }
 
 #[cfg(test)]

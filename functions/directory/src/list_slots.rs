@@ -4,18 +4,16 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::availability::{Slot, SlotRange, bookable_until, slots};
 use domain::calendar::{QuarterHours, UtcDay};
 use domain::card::Card;
 use domain::ids::UserId;
-use http::StatusCode;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kit::callers::Anybody;
 use kit::error::not_found;
-use kit::write::answer;
-use kit::{App, As, Error, Path, Query, Route, Who};
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Path, Query, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{StoreError, keys};
@@ -56,35 +54,32 @@ impl Asked {
 
 async fn list_slots(
     State(app): State<App>,
-    _: As<Anybody>,
-    Path(interviewer): Path<UserId>,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Error> {
-    let now = app.now();
-    let (card_key, rules_key) = (keys::directory_card(None, &interviewer), keys::availability(&interviewer));
+    read: Read<Anybody, (Path<UserId>, Query<Asked>)>,
+) -> Result<Json<Slots>, Error> {
+    let ((Path(interviewer), Query(asked)), now) = (&read.asked, app.now());
+    let wanted = [keys::directory_card(None, interviewer), keys::availability(interviewer)];
     // What a date means depends on the interviewer's zone, which is read here. No zone is more than a day away from
     // UTC, so the days around the same range in UTC hold all that is needed, and everything is read at once.
     let in_utc = asked.range(&TimeZone::UTC, now).ok();
-    let wanted = [card_key, rules_key];
-    let (items, around) = tokio::join!(app.table.batch_get(&wanted), async {
+    let around = async {
         match in_utc {
-            Some(range) => taken_around(&app, &interviewer, range, now).await.map(Some),
+            Some(range) => taken_around(&app, interviewer, range, now).await.map(Some),
             None => Ok(None),
         }
-    });
-    let (items, around) = (items?, around?);
+    };
+    let ((_, items), around) = meanwhile(read.with(&app, &wanted), around).await?;
     let card: Card = items.get(&wanted[0])?.ok_or_else(|| not_found("interviewer"))?;
     let zone = TimeZone::get(&card.timezone).unwrap_or(TimeZone::UTC);
     let range = asked.range(&zone, now)?;
     // Where only the zone makes sense of the range, such as a date together with an instant close to it.
     let taken = match around {
         Some(taken) => taken,
-        None => taken_around(&app, &interviewer, range, now).await?,
+        None => taken_around(&app, interviewer, range, now).await?,
     };
-    let rules = store::availability::rules(&items, &interviewer)?.rules;
+    let rules = store::availability::rules(&items, interviewer)?.rules;
     let taken = |day: UtcDay| taken.get(&day).copied().unwrap_or(QuarterHours::EMPTY);
     let items = slots(&rules, &taken, range.instants(), now, card.credit_rate);
-    answer(StatusCode::OK, &Slots { items })
+    Ok(Json(Slots { items }))
 }
 
 /// What is taken of the interviewer's days that `range` touches, and of a day before and after. Nothing is read for

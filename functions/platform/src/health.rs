@@ -1,11 +1,8 @@
 //! `GET /health`: whether it runs, and which version of what.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::availability::zone_data_version;
-use http::StatusCode;
-use kit::write::answer;
-use kit::{App, Error, Route, Who};
+use kit::{App, Json, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,9 +26,9 @@ pub struct Health {
     zone_data_version: &'static str,
 }
 
-async fn health(State(app): State<App>) -> Result<Response, Error> {
+async fn health(State(app): State<App>) -> Json<Health> {
     let version = app.config.version.clone();
-    answer(StatusCode::OK, &Health { status: "ok", version, zone_data_version: zone_data_version() })
+    Json(Health { status: "ok", version, zone_data_version: zone_data_version() })
 }
 
 #[cfg(test)]

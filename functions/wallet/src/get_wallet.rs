@@ -1,13 +1,13 @@
 //! `GET /api/wallet`: the balances of the person who asks.
 
 use axum::extract::State;
-use axum::response::Response;
-use http::StatusCode;
+use domain::money::Asset;
 use kit::callers::Onboarded;
-use kit::write::answer;
-use kit::{App, As, Error, Route, Who};
+use kit::{App, Error, Json, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
+use store::keys;
+use store::wallet::wallet;
 use views::AssetsView;
 
 /// The route.
@@ -30,11 +30,14 @@ pub struct WalletView {
     earned_this_month: u64,
 }
 
-async fn get_wallet(State(app): State<App>, As(Onboarded(me)): As<Onboarded>) -> Result<Response, Error> {
-    let [credit, minutes] = store::wallet::of_user(&app.table, &me.user_id).await?;
+async fn get_wallet(State(app): State<App>, read: Read<Onboarded>) -> Result<Json<WalletView>, Error> {
+    let wanted = Asset::ALL.map(|asset| keys::wallet(read.user_id(), asset));
+    let (Onboarded(me), items) = read.with(&app, &wanted).await?;
+    let [credit, minutes] = Asset::ALL.map(|asset| wallet(&items, &me.user_id, asset));
+    let (credit, minutes) = (credit?, minutes?);
     let (spent_this_month, earned_this_month) = credit.this_month(app.now());
     let assets = AssetsView::of(&credit, &minutes, me.role);
-    answer(StatusCode::OK, &WalletView { assets, spent_this_month, earned_this_month })
+    Ok(Json(WalletView { assets, spent_this_month, earned_this_month }))
 }
 
 #[cfg(test)]

@@ -1,16 +1,14 @@
 //! `GET /api/wallet/transactions`: what moved the balances of the person who asks.
 
 use axum::extract::State;
-use axum::response::Response;
 use domain::ids::{BookingId, TransactionId};
 use domain::ledger::{Balance, TransactionLine, TransactionType};
 use domain::money::Asset;
 use domain::word::Word;
-use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Onboarded;
-use kit::write::answer;
-use kit::{App, As, Error, Query, Route, Who, page};
+use kit::read::meanwhile;
+use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::wallet::{self, StatementFilter};
@@ -86,15 +84,15 @@ impl TransactionView {
 
 async fn list_transactions(
     State(app): State<App>,
-    As(Onboarded(me)): As<Onboarded>,
-    Query(filter): Query<Filter>,
-) -> Result<Response, Error> {
-    let limit = page::limit(filter.limit)?;
-    let after = filter.cursor.as_deref().map(wallet::statement_cursor).transpose()?;
+    read: Read<Onboarded, Query<Filter>>,
+) -> Result<Json<List<TransactionView>>, Error> {
+    let Query(filter) = &read.asked;
+    let place = page::place(filter.limit, filter.cursor.as_deref(), wallet::statement_cursor);
+    let (limit, after) = read.check(&app, place).await?;
     let wanted = StatementFilter { asset: filter.asset, kind: filter.kind };
-    let (lines, next_cursor) = wallet::statement(&app.table, &me.user_id, &wanted, limit, after).await?;
-    let items = lines.into_iter().map(TransactionView::of).collect();
-    answer(StatusCode::OK, &List { items, next_cursor })
+    let statement = wallet::statement(&app.table, read.user_id(), &wanted, limit, after);
+    let (_, (lines, next_cursor)) = meanwhile(read.caller(&app), statement).await?;
+    Ok(Json(List { items: lines.into_iter().map(TransactionView::of).collect(), next_cursor }))
 }
 
 #[cfg(test)]

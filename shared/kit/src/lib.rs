@@ -2,36 +2,31 @@
 
 pub mod app;
 pub mod aws;
-pub mod callers;
 pub mod calls;
 pub mod clients;
 pub mod config;
 pub mod error;
-pub mod extract;
-pub mod gateway;
+pub mod http;
 pub mod invocation;
 mod log_line;
-pub mod methods;
-pub mod openapi;
-pub mod page;
-pub mod route;
 pub mod secrets;
 pub mod serve;
 pub mod shown;
 pub mod telemetry;
-pub mod webhook;
-mod wording;
 pub mod worker;
-pub mod write;
 
+pub use self::http::answer::Json;
+pub use self::http::callers::SignedIn;
+pub use self::http::extract::{Path, Query};
+pub use self::http::read::Read;
+pub use self::http::route::Route;
+pub use self::http::who::Who;
+pub use self::http::write::Write;
+pub use self::http::{callers, extract, gateway, methods, openapi, page, problem, read, route, router, webhook, write};
 pub use app::App;
-pub use callers::{As, SignedIn};
 pub use config::Config;
 pub use error::Error;
-pub use extract::{Json, Path, Query};
-pub use route::{Route, Who};
 pub use worker::{Failure, Worker};
-pub use write::Write;
 
 /// A future with its type erased, so that its code is compiled once, in this crate, and not into every Lambda.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -2,6 +2,7 @@
 
 use domain::booking::Booking;
 use domain::call::Call;
+use domain::ids::UserId;
 use domain::party::Party;
 use domain::user::User;
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ pub fn booking(
     Ok(BookingView::of(booking, viewer, beside, now))
 }
 
-/// How bookings are shown at `now` to somebody who is a party of each of them or of none: everything that is needed is read at
+/// How bookings are shown at `now` to `viewer`, who is a party of each of them or of none: everything that is needed is read at
 /// once.
 pub async fn bookings(
     table: &Table,
@@ -51,9 +52,19 @@ pub async fn bookings(
     viewer: &User,
     now: Timestamp,
 ) -> Result<Vec<BookingView>, StoreError> {
-    let wanted: Vec<Key> = bookings.iter().flat_map(|b| keys(b, None, now)).collect();
+    let party = |booking: &Booking| booking.party(&viewer.user_id);
+    let wanted: Vec<Key> = bookings.iter().flat_map(|b| keys(b, party(b), now)).collect();
     let items = table.batch_get(&wanted).await?;
-    bookings.iter().map(|b| booking(b, b.party(&viewer.user_id), &[&items], now)).collect()
+    let person = |id: &UserId| {
+        if *id == viewer.user_id { Ok(Some(viewer.clone())) } else { items.get(&keys::profile(id)) }
+    };
+    let view = |booking: &Booking| {
+        let call: Option<Call> = items.get(&keys::call(booking.booking_id))?;
+        let (interviewee, interviewer) = (person(&booking.interviewee_id)?, person(&booking.interviewer_id)?);
+        let beside = Beside { interviewee, interviewer, is_recording: call.is_some_and(|call| call.recording) };
+        Ok(BookingView::of(booking, party(booking), beside, now))
+    };
+    bookings.iter().map(view).collect()
 }
 
 fn find<T: DeserializeOwned>(read: &[&Items], key: &Key) -> Result<Option<T>, StoreError> {

@@ -136,7 +136,7 @@ impl World {
             Ids::counting(first_id),
         )
         .expect("an application");
-        let router = kit::route::router(routes, app.clone());
+        let router = kit::router::router(routes, app.clone());
         Self { app, endpoint, engine, router }
     }
 

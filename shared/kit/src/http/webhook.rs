@@ -8,7 +8,7 @@ use http::{HeaderMap, StatusCode};
 
 use crate::App;
 use crate::error::Error;
-use crate::extract::read_body;
+use crate::http::extract::read_body;
 use crate::secrets::Provider;
 use crate::telemetry::{Metric, count};
 

@@ -1,61 +1,13 @@
 //! A route: its path, method, permission and contract, written once. The binary serves it, `openapi.json` describes it,
 //! and tests compare it with the template.
 
-use axum::Router;
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::App;
+use crate::http::who::Who;
 use crate::secrets::Provider;
-
-/// Who may call a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Who {
-    /// Anyone, without a token.
-    Anyone,
-    /// A provider, by a signature over the body.
-    Signed,
-    /// Anybody who is signed in.
-    SignedIn,
-    /// Anybody with a role.
-    Onboarded,
-    /// Candidates.
-    Interviewee,
-    /// Interviewers.
-    Interviewer,
-    /// Candidates and interviewers.
-    Participant,
-    /// The two parties of a booking.
-    Parties,
-    /// The two parties of a booking, and admins.
-    PartiesOrAdmin,
-    /// Admins.
-    Admin,
-}
-
-impl Who {
-    /// As it is said in the documentation.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Anyone => "anyone",
-            Self::Signed => "the provider, by its signature",
-            Self::SignedIn => "anybody who is signed in",
-            Self::Onboarded => "anybody with a role",
-            Self::Interviewee => "candidates",
-            Self::Interviewer => "interviewers",
-            Self::Participant => "candidates and interviewers",
-            Self::Parties => "the two parties of the booking",
-            Self::PartiesOrAdmin => "the two parties of the booking, and admins",
-            Self::Admin => "admins",
-        }
-    }
-
-    /// Whether a session token is needed.
-    pub fn needs_token(self) -> bool {
-        !matches!(self, Self::Anyone | Self::Signed)
-    }
-}
 
 /// What a route makes of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +54,7 @@ pub struct Route {
     pub needs: &'static [Provider],
     /// Whether it uses the table, so that start-up opens the connection.
     pub uses_table: bool,
-    handler: MethodRouter<App>,
+    pub(super) handler: MethodRouter<App>,
 }
 
 impl Route {
@@ -213,22 +165,4 @@ impl Route {
     pub fn without_table(self) -> Self {
         Self { uses_table: false, ..self }
     }
-
-    /// A router that serves this route, and nothing else, for `app`.
-    pub fn router(&self, app: App) -> Router {
-        router(std::slice::from_ref(self), app)
-    }
-}
-
-/// A router that serves these routes for `app`, as each of them is served by its own Lambda.
-pub fn router(routes: &[Route], app: App) -> Router {
-    let mut router = Router::new();
-    for route in routes {
-        let mut handler = route.handler.clone();
-        if route.who.needs_token() {
-            handler = handler.layer(axum::middleware::from_fn_with_state(app.clone(), crate::callers::authenticate));
-        }
-        router = router.route(route.path, handler);
-    }
-    crate::serve::finish(router, app)
 }

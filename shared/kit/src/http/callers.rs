@@ -2,8 +2,6 @@
 //!
 //! The token says which person it is; what they may do is on our own user item.
 
-use std::marker::PhantomData;
-
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,12 +10,11 @@ use domain::user::{Role, User, UserError};
 use http::header;
 use http::request::Parts;
 use providers::clerk::{Session, SessionError};
-use store::{Items, Key};
 
 use crate::App;
 use crate::config::Config;
 use crate::error::{Error, Fault, RequestError, Unavailable};
-use crate::route::Who;
+use crate::http::who::Who;
 
 /// A verified session token, before the person's own item was read.
 #[derive(Debug, Clone)]
@@ -198,49 +195,5 @@ impl Caller for Admin {
     }
     fn is_admin(&self) -> bool {
         true
-    }
-}
-
-/// A caller of a route that only reads, not yet admitted: the person is read together with what the route needs.
-#[derive(Debug, Clone)]
-pub struct Asking<C> {
-    session: Session,
-    caller: PhantomData<fn() -> C>,
-}
-
-impl<C: Caller> Asking<C> {
-    /// Who asks.
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// Reads the person and these in one round trip, and admits the person.
-    pub async fn read(&self, app: &App, more: &[Key]) -> Result<(C, Items), Error> {
-        let mut wanted = vec![store::keys::profile(&self.session.user_id)];
-        wanted.extend_from_slice(more);
-        let items = app.table.batch_get(&wanted).await?;
-        let caller = C::admit(&self.session, effective(items.get(&wanted[0])?, &app.config))?;
-        Ok((caller, items))
-    }
-}
-
-impl<C: Caller> FromRequestParts<App> for Asking<C> {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let SignedIn(session) = SignedIn::from_request_parts(parts, app).await?;
-        Ok(Self { session, caller: PhantomData })
-    }
-}
-
-/// A caller of a route that only reads; costs one read of the person.
-#[derive(Debug, Clone)]
-pub struct As<C>(pub C);
-
-impl<C: Caller> FromRequestParts<App> for As<C> {
-    type Rejection = Error;
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let SignedIn(session) = SignedIn::from_request_parts(parts, app).await?;
-        let user = store::user::get(&app.table, &session.user_id).await?;
-        Ok(Self(C::admit(&session, effective(user, &app.config))?))
     }
 }

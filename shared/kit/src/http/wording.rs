@@ -163,7 +163,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::extract::parse_json;
+    use crate::http::extract::parse_json;
 
     #[derive(Debug, Deserialize)]
     #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -243,7 +243,7 @@ mod tests {
         assert!(
             unknown.starts_with("validation_failed: x`, expected `y: is not known here; known: one of when, zone, ")
         );
-        let nothing = parse_json::<crate::extract::NoBody>(br#"{"a":1}"#).unwrap_err();
+        let nothing = parse_json::<crate::http::extract::NoBody>(br#"{"a":1}"#).unwrap_err();
         assert_eq!(format!("{nothing:?}"), "validation_failed: a: is not known here, and nothing is");
         let refused = parse_json::<Asked>(format!(r#"{{"{}":1}}"#, "é".repeat(9_000)).as_bytes()).unwrap_err();
         assert!(format!("{refused:?}").len() < 600, "{refused:?}");

@@ -4,6 +4,8 @@ use domain::problem::ValidationError;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::error::Error;
+
 /// Which part of a list without filters is asked for.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -16,9 +18,18 @@ pub struct Asked {
 }
 
 /// The page size a caller asks for: 1 to 100, 20 where they say nothing.
-pub fn limit(asked: Option<u32>) -> Result<usize, ValidationError> {
+fn limit(asked: Option<u32>) -> Result<usize, ValidationError> {
     match asked.unwrap_or(20) {
         limit @ 1..=100 => Ok(limit as usize),
         _ => Err(ValidationError::field("limit", "must be from 1 to 100")),
     }
+}
+
+/// The page size a caller asks for, and the place that their cursor stands for.
+pub fn place<P>(
+    size: Option<u32>,
+    cursor: Option<&str>,
+    read: impl FnOnce(&str) -> Result<P, ValidationError>,
+) -> Result<(usize, Option<P>), Error> {
+    Ok((limit(size)?, cursor.map(read).transpose()?))
 }

@@ -15,7 +15,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt;
 
-use crate::error::{Error, Fault, Refusal, RequestError};
+use crate::error::{Error, Fault, RequestError};
+use crate::http::problem::complete;
 
 /// What cannot stand in a query as it is.
 const QUERY: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>');
@@ -73,7 +74,7 @@ pub async fn respond(router: Router, event: Value) -> Value {
 
 /// Answers a request that never became one.
 async fn refused(error: Error, request_id: &str) -> Value {
-    let response = crate::serve::with_problem_body(error.into_response(), request_id);
+    let response = complete(error.into_response(), request_id);
     answer(response).await
 }
 
@@ -127,11 +128,6 @@ async fn answer(response: Response<Body>) -> Value {
         Err(_) => (STANDARD.encode(&bytes), true),
     };
     json!({ "statusCode": parts.status.as_u16(), "headers": headers, "body": body, "isBase64Encoded": is_base64 })
-}
-
-/// Whether the answer is a refusal that still lacks its body.
-pub(crate) fn take_refusal(response: &mut Response<Body>) -> Option<Refusal> {
-    response.extensions_mut().remove::<Refusal>()
 }
 
 #[cfg(test)]

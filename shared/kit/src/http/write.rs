@@ -16,9 +16,10 @@ use serde::Serialize;
 use store::{Items, Key, Tx, idempotency, keys, rate};
 
 use crate::App;
-use crate::callers::{Caller, SignedIn, effective};
-use crate::error::{Error, Fault};
-use crate::extract::{MAX_BODY_BYTES, RequestBody, parse_json, read_body};
+use crate::error::Error;
+use crate::http::answer::{answer, encode, json};
+use crate::http::callers::{Caller, SignedIn, effective};
+use crate::http::extract::{MAX_BODY_BYTES, RequestBody, parse_json, read_body};
 
 /// A request that changes something, by a caller of kind `C`, with body `B`.
 #[derive(Debug)]
@@ -206,17 +207,4 @@ impl<C> Begun<C> {
         }
         Ok(())
     }
-}
-
-fn encode(view: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(view).map_err(|e| Fault(format!("an answer cannot be encoded: {e}")).into())
-}
-
-fn json(status: StatusCode, body: String) -> Response {
-    (status, [("content-type", "application/json")], body).into_response()
-}
-
-/// An answer that needs no write.
-pub fn answer(status: StatusCode, view: &impl Serialize) -> Result<Response, Error> {
-    Ok(json(status, encode(view)?))
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method, StatusCode, header};
 
 use crate::error::{Error, RequestError, not_found};
-use crate::route::Route;
+use crate::http::route::Route;
 
 const TABLE: &str = include_str!("methods.txt");
 

@@ -6,8 +6,9 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::error::ProblemBody;
-use crate::route::{IdempotencyKey, Route, Who};
+use crate::http::problem::ProblemBody;
+use crate::http::route::{IdempotencyKey, Route};
+use crate::http::who::Who;
 
 /// The OpenAPI 3.1 document of these routes.
 pub fn document(routes: &[Route]) -> Value {

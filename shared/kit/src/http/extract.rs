@@ -1,19 +1,17 @@
-//! JSON answers, and extractors whose refusals are problem+json with the member that was refused.
+//! Body, path and query, whose refusals are problem+json with the member that was refused.
 
 use std::borrow::Cow;
 
 use axum::extract::{FromRequestParts, Request};
-use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::problem::ValidationError;
-use http::StatusCode;
 use http::request::Parts;
 use http_body_util::{BodyExt, Limited};
-use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
+use crate::App;
 use crate::error::{Error, RequestError, not_found};
-use crate::{App, wording};
+use crate::http::wording;
 
 /// The largest body of an API request.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
@@ -108,16 +106,6 @@ fn whole_number(token: &[u8]) -> Option<i64> {
         return None;
     }
     format!("{value:.0}").parse().ok()
-}
-
-/// An answer of 200 with a JSON body.
-#[derive(Debug)]
-pub struct Json<T>(pub T);
-
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        crate::write::answer(StatusCode::OK, &self.0).unwrap_or_else(IntoResponse::into_response)
-    }
 }
 
 /// The parameters of the path. What cannot be an id of ours does not exist: 404.
