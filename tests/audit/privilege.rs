@@ -29,6 +29,7 @@ const UNSEEN: &[(&str, &str, &str)] = &[
         "an interviewer whom a later deployment names as admin is not bookable",
     ),
     ("SyncUserFunction", "dynamodb:DeleteItem", "an interviewer whom a later deployment names as admin is not listed"),
+    ("GetFeedbackFunction", "dynamodb:Query", "a call's door has closed and no feedback is stored"),
     ("SweepBookingsFunction", "dynamodb:DeleteItem", "a due row that is of no booking goes aside"),
     ("RunSettlementFunction", "dynamodb:UpdateItem", "the lock of an interviewer has run out"),
     ("RunMediaFunction", "s3:AbortMultipartUpload", "a large recording breaks off while it is copied"),
