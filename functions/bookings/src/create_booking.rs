@@ -9,7 +9,7 @@ use domain::money::Asset;
 use domain::party::Party;
 use domain::rate::RateRule;
 use http::StatusCode;
-use kit::callers::Interviewee;
+use kit::callers::{Interviewee, LetIn};
 use kit::error::Error;
 use kit::extract::RequestBody;
 use kit::{App, Route, Who, Write, shown};
@@ -77,11 +77,14 @@ struct RemainingView {
     held: u64,
 }
 
-async fn create_booking(State(app): State<App>, write: Write<Interviewee, CreateBooking>) -> Result<Response, Error> {
+async fn create_booking(
+    State(app): State<App>,
+    write: Write<LetIn<Interviewee>, CreateBooking>,
+) -> Result<Response, Error> {
     write.run(&app, || attempt(&app, &write)).await
 }
 
-async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result<Response, Error> {
+async fn attempt(app: &App, write: &Write<LetIn<Interviewee>, CreateBooking>) -> Result<Response, Error> {
     let (candidate, wanted) = (write.user_id(), &write.body);
     let start_time = wanted.start_time.0;
     let mut read = read_keys(candidate, &wanted.interviewer_id, start_time);
@@ -89,7 +92,6 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     read.push(keys::profile(&wanted.interviewer_id));
     let begun = write.begin(app, RateRule::Bookings, &read).await?;
     let (now, items) = (begun.now, &begun.items);
-    begun.caller.0.check_let_in(now)?;
 
     let offer = Offer::find(items, &wanted.interviewer_id, start_time, now)?;
     if wanted.end_time.is_some_and(|end| end.0 != offer.end_time) {
@@ -113,7 +115,7 @@ async fn attempt(app: &App, write: &Write<Interviewee, CreateBooking>) -> Result
     days.write(&mut tx, parties)?;
     offer.check(&mut tx);
     // A deletion of the account that came meanwhile must not leave a booking behind.
-    tx.check(keys::profile(candidate), begun.caller.0.version);
+    tx.check(keys::profile(candidate), begun.caller.0.0.version);
     outbox::write(&mut tx, &Effect::CreateCall { booking_id: id }, now)?;
 
     let remaining = RemainingView { available: purse.available, held: purse.held };

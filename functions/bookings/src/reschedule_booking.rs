@@ -11,7 +11,7 @@ use domain::rate::RateRule;
 use domain::user::UserError;
 use http::StatusCode;
 use jiff::Timestamp;
-use kit::callers::Participant;
+use kit::callers::{LetIn, Participant};
 use kit::error::{Error, Fault};
 use kit::extract::RequestBody;
 use kit::{App, Path, Route, Who, Write, shown};
@@ -55,14 +55,17 @@ impl RequestBody for RescheduleBooking {}
 async fn reschedule_booking(
     State(app): State<App>,
     Path(id): Path<BookingId>,
-    write: Write<Participant, RescheduleBooking>,
+    write: Write<LetIn<Participant>, RescheduleBooking>,
 ) -> Result<Response, Error> {
     write.run(&app, || attempt(&app, &write, id)).await
 }
 
-async fn attempt(app: &App, write: &Write<Participant, RescheduleBooking>, id: BookingId) -> Result<Response, Error> {
+async fn attempt(
+    app: &App,
+    write: &Write<LetIn<Participant>, RescheduleBooking>,
+    id: BookingId,
+) -> Result<Response, Error> {
     let begun = write.begin(app, RateRule::Writes, &[keys::booking(id)]).await?;
-    begun.caller.user.check_let_in(begun.now)?;
     let (before, party) = own(&begun.items, id, write.user_id())?;
     if party != Party::Interviewee {
         return Err(UserError::Forbidden.into());

@@ -88,6 +88,11 @@ async fn the_same_key_moves_once() {
 async fn who_is_shut_out_neither_books_nor_moves_until_they_are_let_in_again() {
     let world = world().await;
     let id = booked(&world).await;
+    let repeated = || async {
+        let (asked, key) = (slot("2026-11-22T10:00:00Z"), [("idempotency-key", "k")]);
+        world.call_with("cara", "POST", "/api/bookings", asked, &key).await
+    };
+    repeated().await.expect(201);
     let until = world.app.now() + SignedDuration::from_hours(1);
     for (banned, locked_until) in [(true, None), (false, None), (false, Some(until))] {
         testing::change(&world, "cara", |cara| {
@@ -95,9 +100,11 @@ async fn who_is_shut_out_neither_books_nor_moves_until_they_are_let_in_again() {
         })
         .await;
         book(&world, "cara", "2026-11-21T12:00:00Z").await.refused(403, "forbidden");
+        repeated().await.refused(403, "forbidden");
         move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.refused(403, "forbidden");
     }
     world.app.clock.set(until);
+    assert!(repeated().await.headers.contains_key("idempotent-replayed"));
     move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.expect(200);
     book(&world, "cara", "2026-11-21T12:00:00Z").await.expect(201);
 }

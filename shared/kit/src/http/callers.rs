@@ -9,6 +9,7 @@ use domain::party::Party;
 use domain::user::{Role, User, UserError};
 use http::header;
 use http::request::Parts;
+use jiff::Timestamp;
 use providers::clerk::{Session, SessionError};
 
 use crate::App;
@@ -74,8 +75,8 @@ impl FromRequestParts<App> for SignedIn {
 pub trait Caller: Sized + Send {
     /// How the route is described.
     const WHO: Who;
-    /// Admits the person of a session, or says why not. `user` is what is stored of them.
-    fn admit(session: &Session, user: Option<User>) -> Result<Self, UserError>;
+    /// Admits the person of a session at `now`, or says why not. `user` is what is stored of them.
+    fn admit(session: &Session, user: Option<User>, now: Timestamp) -> Result<Self, UserError>;
     /// Whether rate limits do not count for them.
     fn is_admin(&self) -> bool {
         false
@@ -115,7 +116,7 @@ pub struct Anybody {
 
 impl Caller for Anybody {
     const WHO: Who = Who::SignedIn;
-    fn admit(session: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(session: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         if user.as_ref().is_some_and(|u| u.deleted_at.is_some()) {
             return Err(UserError::Deleted);
         }
@@ -132,7 +133,7 @@ pub struct Onboarded(pub User);
 
 impl Caller for Onboarded {
     const WHO: Who = Who::Onboarded;
-    fn admit(_: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(_: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         onboarded(user).map(Self)
     }
     fn is_admin(&self) -> bool {
@@ -146,8 +147,14 @@ pub struct Interviewee(pub User);
 
 impl Caller for Interviewee {
     const WHO: Who = Who::Interviewee;
-    fn admit(_: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(_: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         with_role(user, Role::Interviewee).map(Self)
+    }
+}
+
+impl AsRef<User> for Interviewee {
+    fn as_ref(&self) -> &User {
+        &self.0
     }
 }
 
@@ -157,7 +164,7 @@ pub struct Interviewer(pub User);
 
 impl Caller for Interviewer {
     const WHO: Who = Who::Interviewer;
-    fn admit(_: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(_: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         with_role(user, Role::Interviewer).map(Self)
     }
 }
@@ -173,7 +180,7 @@ pub struct Participant {
 
 impl Caller for Participant {
     const WHO: Who = Who::Participant;
-    fn admit(_: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(_: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         let user = onboarded(user)?;
         let side = match user.role {
             Role::Interviewee => Party::Interviewee,
@@ -184,13 +191,35 @@ impl Caller for Participant {
     }
 }
 
+impl AsRef<User> for Participant {
+    fn as_ref(&self) -> &User {
+        &self.user
+    }
+}
+
+/// A caller whom Clerk has not shut out. Who is banned or locked gets no remembered answer either.
+#[derive(Debug, Clone)]
+pub struct LetIn<C>(pub C);
+
+impl<C: Caller + AsRef<User>> Caller for LetIn<C> {
+    const WHO: Who = C::WHO;
+    fn admit(session: &Session, user: Option<User>, now: Timestamp) -> Result<Self, UserError> {
+        let caller = C::admit(session, user, now)?;
+        caller.as_ref().check_let_in(now)?;
+        Ok(Self(caller))
+    }
+    fn is_admin(&self) -> bool {
+        self.0.is_admin()
+    }
+}
+
 /// An admin.
 #[derive(Debug, Clone)]
 pub struct Admin(pub User);
 
 impl Caller for Admin {
     const WHO: Who = Who::Admin;
-    fn admit(_: &Session, user: Option<User>) -> Result<Self, UserError> {
+    fn admit(_: &Session, user: Option<User>, _: Timestamp) -> Result<Self, UserError> {
         with_role(user, Role::Admin).map(Self)
     }
     fn is_admin(&self) -> bool {

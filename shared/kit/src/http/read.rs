@@ -102,7 +102,7 @@ impl<C: Caller, A> Read<C, A> {
     }
 
     fn admit(&self, app: &App, user: Option<User>) -> Result<C, Error> {
-        Ok(C::admit(&self.session, effective(user, &app.config))?)
+        Ok(C::admit(&self.session, effective(user, &app.config), app.now())?)
     }
 }
 

@@ -44,7 +44,7 @@ impl<C: Caller, B: RequestBody> FromRequest<App> for Write<C, B> {
             Err(refusal) => {
                 // Who may not do this learns that first, and nothing about what a request should look like.
                 let user = store::user::get(&app.table, &session.user_id).await?;
-                C::admit(&session, effective(user, &app.config))?;
+                C::admit(&session, effective(user, &app.config), app.now())?;
                 Err(refusal)
             }
         }
@@ -111,7 +111,7 @@ impl<C: Caller, B> Write<C, B> {
                 let profile = keys::profile(self.user_id());
                 let items = app.table.batch_get(&[profile.clone(), request.key().clone()]).await?;
                 // What stood in the way may have come before anybody asked who this is.
-                C::admit(&self.session, effective(items.get(&profile)?, &app.config))?;
+                C::admit(&self.session, effective(items.get(&profile)?, &app.config), app.now())?;
                 Err(request.answer(&items, app.now())??.map_or(refusal, Error::Replayed))
             }
             (outcome, _) => outcome,
@@ -128,7 +128,7 @@ impl<C: Caller, B> Write<C, B> {
         let items = app.table.batch_get(&wanted).await?;
         let now = app.now();
         let user = effective(items.get(&wanted[0])?, &app.config);
-        let caller = C::admit(&self.session, user)?;
+        let caller = C::admit(&self.session, user, now)?;
         if let Some((_, request)) = &self.idempotency
             && let Some(answer) = request.answer(&items, now)??
         {
