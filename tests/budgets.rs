@@ -5,7 +5,7 @@ use testing::{Meter, Reading, World};
 use tests::story::{self, Step, Story};
 
 async fn metered() -> (World, Meter) {
-    let (world, meter) = World::metered(&tests::all_routes()).await;
+    let (world, meter) = World::metered(&tests::all_functions()).await;
     world.add_interviewer("ivy").await;
     world.add_candidate("cara", 1000).await;
     meter.take();

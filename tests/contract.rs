@@ -1,37 +1,62 @@
-//! The published description of the API is what the code says.
+//! What is made from the code is what the code says: the published description of the API, the table of addresses, the functions'
+//! blocks of the template and their binaries. `UPDATE=1` writes it anew.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::path::PathBuf;
 
-use crate::template::root;
+use tests::generated;
 
-#[test]
-fn the_published_document_is_made_from_the_code() {
-    let path = root().join("functions/platform/openapi.json");
-    let document = kit::openapi::document(&tests::all_routes());
-    let current = serde_json::to_string_pretty(&document).unwrap() + "\n";
-    let update = std::env::var_os("UPDATE_OPENAPI").is_some();
-    if update {
-        fs::write(&path, &current).unwrap();
+use crate::template::{root, text};
+
+const FIRST: &str = "  # Functions, made from the code: UPDATE=1 cargo test -p tests --test system contract\n\n";
+const LAST: &str = "  # End of what is made from the code\n";
+
+/// Every file that is made from the code, and what it should be.
+fn made() -> BTreeMap<PathBuf, String> {
+    let routes = tests::all_routes();
+    let document = serde_json::to_string_pretty(&kit::openapi::document(&routes)).unwrap() + "\n";
+    let template = text();
+    let (before, rest) = template.split_once(FIRST).expect("the line before the functions");
+    let (_, after) = rest.split_once(LAST).expect("the line after the functions");
+    let template = [before, FIRST, &generated::blocks(&tests::areas()), LAST, after].concat();
+    let mut files = BTreeMap::from([
+        (root().join("functions/platform/openapi.json"), document),
+        (root().join("shared/kit/src/http/methods.txt"), kit::methods::table(&routes)),
+        (root().join("template.yaml"), template),
+    ]);
+    for (area, functions) in tests::areas() {
+        for function in functions {
+            let path = root().join(format!("functions/{area}/src/bin/{}.rs", function.name()));
+            files.insert(path, generated::binary(area, &function));
+        }
     }
-    let published = fs::read_to_string(&path).unwrap();
-    assert!(published == current, "openapi.json is stale: UPDATE_OPENAPI=1 cargo test -p tests contract");
+    files
 }
 
 #[test]
-fn the_table_of_addresses_and_methods_is_made_from_the_code() {
-    let path = root().join("shared/kit/src/http/methods.txt");
-    let current = kit::methods::table(&tests::all_routes());
-    if std::env::var_os("UPDATE_OPENAPI").is_some() {
-        fs::write(&path, &current).unwrap();
+fn what_is_made_from_the_code_is_current() {
+    let made = made();
+    let update = std::env::var_os("UPDATE").is_some();
+    for (path, current) in &made {
+        if update {
+            fs::write(path, current).unwrap();
+        }
+        let found = fs::read_to_string(path).unwrap_or_default();
+        assert!(found == *current, "{} is stale: UPDATE=1 cargo test -p tests --test system contract", path.display());
     }
-    let known = fs::read_to_string(&path).unwrap();
-    assert!(known == current, "methods.txt is stale: UPDATE_OPENAPI=1 cargo test -p tests contract");
+    for (area, _) in tests::areas() {
+        for binary in fs::read_dir(root().join(format!("functions/{area}/src/bin"))).unwrap() {
+            let path = binary.unwrap().path();
+            assert!(made.contains_key(&path), "{} is no function of {area}", path.display());
+        }
+    }
 }
 
 #[tokio::test]
 async fn every_address_says_what_can_be_done_there_and_has_a_head_where_it_can_be_got() {
     let routes = tests::all_routes();
-    let world = testing::World::new(&routes).await;
+    let world = testing::World::new(&tests::all_functions()).await;
     let unknown = testing::World::new(&[]).await;
     for route in &routes {
         let path = route.path.replace(['{', '}'], "");

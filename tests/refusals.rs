@@ -26,8 +26,8 @@ fn wrong_values() -> Vec<Value> {
     ]
 }
 
-async fn people(routes: &[Route]) -> World {
-    let world = World::new(routes).await;
+async fn people() -> World {
+    let world = World::new(&tests::all_functions()).await;
     world.add_candidate("cara", 100).await;
     world.add_interviewer("ivy").await;
     world.add_person("user_admin", Role::Admin).await;
@@ -88,7 +88,7 @@ fn members<'a>(document: &'a Value, schema: &'a Value) -> Vec<&'a str> {
 #[tokio::test]
 async fn every_member_of_every_body_is_refused_by_name_and_in_plain_words() {
     let routes = tests::all_routes();
-    let (world, document) = (people(&routes).await, kit::openapi::document(&routes));
+    let (world, document) = (people().await, kit::openapi::document(&routes));
     let (mut tried, mut faults) = (0, Vec::new());
     for route in routes.iter().filter(|route| route.body.is_some() && route.who != Who::Signed) {
         let operation = &document["paths"][route.path][route.method.to_lowercase()];
@@ -127,7 +127,7 @@ fn faultless_without(member: &str, answer: &Answer) -> bool {
 #[tokio::test]
 async fn whoever_may_not_read_is_not_told_what_a_request_should_look_like() {
     let routes = tests::all_routes();
-    let world = people(&routes).await;
+    let world = people().await;
     world.add_person("user_synced", Role::Unassigned).await;
     let needs_role = |who| !matches!(who, Who::Anyone | Who::Signed | Who::SignedIn);
     let mut tried = 0;
@@ -143,7 +143,7 @@ async fn whoever_may_not_read_is_not_told_what_a_request_should_look_like() {
 #[tokio::test]
 async fn every_parameter_of_every_query_is_refused_by_name_and_in_plain_words() {
     let routes = tests::all_routes();
-    let (world, document) = (people(&routes).await, kit::openapi::document(&routes));
+    let (world, document) = (people().await, kit::openapi::document(&routes));
     let (mut refused, mut faults) = (0, Vec::new());
     for route in routes.iter().filter(|route| route.query.is_some()) {
         let parameters = document["paths"][route.path][route.method.to_lowercase()]["parameters"].as_array().unwrap();

@@ -63,13 +63,6 @@ impl Function {
         self.between("CodeUri: target/lambda/", "/").unwrap()
     }
 
-    /// Its method and path, if it is a route. What can be got is declared with `ANY`, see the template.
-    pub fn route(&self) -> Option<(&str, &str)> {
-        let method = self.between("Method: ", ",")?;
-        assert_ne!(method, "GET", "{}: ANY, so that it answers HEAD too, and 405", self.logical_id);
-        Some((if method == "ANY" { "GET" } else { method }, self.between("Path: \"", "\"")?))
-    }
-
     fn between(&self, before: &str, after: &str) -> Option<&str> {
         self.block.split(before).nth(1)?.split(after).next()
     }

@@ -1,60 +1,25 @@
 //! The house rules that a program can see.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::template::{functions, resources, root};
 
-fn binaries() -> BTreeMap<String, String> {
-    let mut found = BTreeMap::new();
-    for area in fs::read_dir(root().join("functions")).unwrap() {
-        let area = area.unwrap();
-        for binary in fs::read_dir(area.path().join("src/bin")).unwrap() {
-            let name = binary.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned();
-            let area = area.file_name().to_str().unwrap().to_owned();
-            assert_eq!(found.insert(name.clone(), area), None, "two binaries are called {name}");
-        }
-    }
-    found
-}
-
 #[test]
-fn every_binary_is_a_function_of_the_template_and_every_function_a_binary() {
-    let deployed: BTreeSet<String> = functions().iter().map(|f| f.binary().to_owned()).collect();
-    let built: BTreeSet<String> = binaries().into_keys().collect();
-    assert_eq!(built, deployed);
-}
-
-#[test]
-fn a_function_is_called_after_its_binary() {
-    for function in functions() {
-        let pascal: String = function.binary().split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
-        assert_eq!(function.logical_id, format!("{pascal}Function"));
-    }
-}
-
-#[test]
-fn every_route_has_the_path_method_and_binary_that_the_template_gives_it() {
-    let deployed: BTreeMap<String, (String, String)> = functions()
-        .iter()
-        .filter_map(|f| f.route().map(|(method, path)| (f.binary().to_owned(), (method.to_owned(), path.to_owned()))))
+fn every_crate_under_functions_is_an_area_and_no_two_functions_share_a_name() {
+    let folders: BTreeSet<String> = fs::read_dir(root().join("functions"))
+        .unwrap()
+        .map(|area| area.unwrap().file_name().into_string().unwrap())
         .collect();
-    let served: BTreeMap<String, (String, String)> =
-        tests::all_routes().iter().map(|r| (r.name.to_owned(), (r.method.to_owned(), r.path.to_owned()))).collect();
-    assert_eq!(served, deployed);
+    assert_eq!(folders, areas());
+    let mut names = BTreeSet::new();
+    for function in tests::all_functions() {
+        assert!(names.insert(function.name()), "two functions are called {}", function.name());
+    }
 }
 
-#[test]
-fn a_route_can_read_the_secrets_it_declares_and_no_others() {
-    let functions: BTreeMap<String, String> =
-        functions().into_iter().map(|f| (f.binary().to_owned(), f.block)).collect();
-    for route in tests::all_routes() {
-        let block = &functions[route.name];
-        for (provider, secret) in [("clerk", "ClerkSecret"), ("stream", "StreamSecret"), ("gemini", "GeminiSecret")] {
-            let declared = route.needs.iter().any(|p| p.name() == provider);
-            assert_eq!(block.contains(secret), declared, "{} and {secret}", route.name);
-        }
-    }
+fn areas() -> BTreeSet<String> {
+    tests::areas().into_iter().map(|(area, _)| area.to_owned()).collect()
 }
 
 #[test]
@@ -109,25 +74,8 @@ fn number_after(block: &str, words: &str) -> Option<u64> {
 }
 
 #[test]
-fn every_queue_that_a_row_can_name_has_an_address_where_rows_are_sent() {
-    for function in functions().iter().filter(|f| ["relay_outbox", "redrive_outbox"].contains(&f.binary())) {
-        let pairs = function.block.split("QUEUES: !Sub \"").nth(1).unwrap().split('"').next().unwrap();
-        let named: BTreeSet<&str> = pairs.split(',').map(|pair| pair.split('=').next().unwrap()).collect();
-        let written: BTreeSet<&str> = store::outbox::Queue::ALL.into_iter().map(store::outbox::Queue::name).collect();
-        assert_eq!(named, written, "{}", function.logical_id);
-        for queue in pairs.split("${").skip(1).map(|rest| rest.split("Url}").next().unwrap()) {
-            assert!(
-                function.block.contains(&format!("!GetAtt {queue}Arn")),
-                "{} cannot send to {queue}",
-                function.logical_id
-            );
-        }
-    }
-}
-
-#[test]
 fn function_crates_do_not_depend_on_each_other_and_the_domain_on_nothing_outside() {
-    let areas: BTreeSet<String> = binaries().into_values().collect();
+    let areas = areas();
     let dependencies = |path: &str| -> Vec<String> {
         let manifest = fs::read_to_string(root().join(path).join("Cargo.toml")).unwrap();
         let section = manifest.split("\n[dependencies]\n").nth(1).unwrap().split("\n[").next().unwrap();

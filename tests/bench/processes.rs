@@ -175,7 +175,7 @@ struct Place {
 
 impl Place {
     async fn make(certificates: &Certificates) -> Self {
-        let world = World::new(&tests::all_routes()).await;
+        let world = World::new(&tests::all_functions()).await;
         #[expect(clippy::disallowed_methods, reason = "the functions live by the real clock")]
         world.app.clock.set(Timestamp::now());
         world.add_interviewer("ivy").await;

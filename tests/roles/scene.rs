@@ -47,7 +47,7 @@ impl Scene {
         let mut options = Options { stream_base_url, gemini_base_url, ..Options::default() };
         options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
         options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
-        let world = World::with(routes, options).await;
+        let world = World::with(&tests::all_functions(), options).await;
         let (own, foreign) = people(&world).await;
         let document = kit::openapi::document(routes);
         Self { world, own, foreign, document, stream, _gemini: gemini }

@@ -3,6 +3,8 @@
 use axum::extract::State;
 use kit::callers::Anybody;
 use kit::error::not_found;
+use kit::needs::Needs;
+use kit::needs::Table::Get;
 use kit::{App, Error, Json, Read, Route, Who};
 use views::UserView;
 
@@ -12,6 +14,7 @@ pub fn route() -> Route {
         .about("Shows who you are here. There is nobody before your first POST /api/user/sync.")
         .answers::<UserView>(200)
         .refuses(&[(404, "not_found")])
+        .needs(Needs::table(&[Get]))
 }
 
 async fn get_me(State(app): State<App>, read: Read<Anybody>) -> Result<Json<UserView>, Error> {

@@ -8,7 +8,7 @@ pub mod update_me;
 #[cfg(test)]
 mod test_requests;
 
-/// Every route of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![get_me::route(), sync_user::route(), onboard::route(), update_me::route()]
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![get_me::route(), sync_user::route(), onboard::route(), update_me::route(),]
 }

@@ -12,6 +12,8 @@ use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verific
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put, Update};
 use kit::write::Begun;
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
@@ -30,6 +32,7 @@ pub fn route() -> Route {
         .answers::<UserView>(200)
         .idempotent()
         .refuses(&[(409, "already_onboarded")])
+        .needs(Needs::table(&[Get, BatchGet, Put, Update]).gradual())
 }
 
 /// The role somebody chooses. What describes an interviewer is required of interviewers and refused of candidates.
@@ -231,7 +234,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_new_candidate_is_given_the_signup_credits_once_and_an_interviewer_is_not() {
-        let world = World::with(&crate::routes(), Options { signup_credits: 7, ..Options::default() }).await;
+        let world = World::with(&crate::functions(), Options { signup_credits: 7, ..Options::default() }).await;
         become_candidate(&world, "user_a").await;
         become_candidate(&world, "user_a").await;
         assert_eq!(available(&world, "user_a").await, 7);
@@ -241,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn two_requests_at_once_give_the_signup_credits_once() {
-        let world = World::with(&crate::routes(), Options { signup_credits: 7, ..Options::default() }).await;
+        let world = World::with(&crate::functions(), Options { signup_credits: 7, ..Options::default() }).await;
         let call = || world.call("user_a", "POST", PATH, candidate());
         let (one, two, three) = tokio::join!(call(), call(), call());
         assert_eq!([one.status, two.status, three.status], [200; 3]);

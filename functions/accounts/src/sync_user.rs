@@ -8,6 +8,8 @@ use domain::user::{Identity, User};
 use http::StatusCode;
 use kit::callers::Anybody;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, Update};
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +26,7 @@ pub fn route() -> Route {
         .optional_body::<SyncUser>()
         .answers::<UserView>(200)
         .idempotent()
+        .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
 /// What the browser knows of a person. A member that is absent or null leaves what is stored as it is.

@@ -7,7 +7,7 @@ pub(crate) use testing::{change, delete, refused_fields};
 
 /// A world that serves this area.
 pub(crate) async fn world() -> World {
-    World::new(&crate::routes()).await
+    World::new(&crate::functions()).await
 }
 
 /// `user` becomes a candidate.

@@ -9,6 +9,8 @@ use domain::user::{Category, Identity, InterviewerProfile, User};
 use http::StatusCode;
 use kit::callers::Onboarded;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, Update};
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,6 +27,7 @@ pub fn route() -> Route {
         .body::<UpdateMe>()
         .answers::<UserView>(200)
         .idempotent()
+        .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
 /// What is to change. A member that is absent or null stays as it is.

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,7 @@ pub fn route() -> Route {
         .answers::<AdjustedView>(200)
         .requires_key()
         .refuses(&[(402, "insufficient_credits"), (409, "balance_overflow")])
+        .needs(Needs::table(&[Get, BatchGet, Put]).gradual())
 }
 
 /// A correction of what is available to a person.

@@ -10,6 +10,8 @@ use http::StatusCode;
 use kit::callers::Admin;
 use kit::error::not_found;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, Update};
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -33,6 +35,7 @@ pub fn route() -> Route {
     .answers::<UserView>(200)
     .idempotent()
     .refuses(&[(409, "verification_not_submitted")])
+    .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
 /// What an admin decided.

@@ -6,6 +6,8 @@ use domain::money::Asset;
 use jiff::Timestamp;
 use kit::callers::{Admin, effective};
 use kit::error::not_found;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Error, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,6 +19,7 @@ pub fn route() -> Route {
     Route::get("get_user", "/api/admin/users/{userId}", Who::Admin, get_user)
         .about("Shows a person and their balances. Of a deleted account only the balances are left.")
         .answers::<AccountView>(200)
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 /// A person and what they have.

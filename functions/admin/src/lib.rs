@@ -9,9 +9,9 @@ pub mod list_verifications;
 #[cfg(test)]
 mod test_requests;
 
-/// Every route of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![
         list_verifications::route(),
         decide_verification::route(),
         adjust_credits::route(),

@@ -2,6 +2,8 @@
 
 use axum::extract::State;
 use kit::callers::Admin;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, QueryTable};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Query, Read, Route, Who, page, shown};
 use store::all_bookings::{self, MonthPlace};
@@ -13,6 +15,7 @@ pub fn route() -> Route {
         .about("Lists all bookings, the latest made first.")
         .query::<page::Asked>()
         .answers::<List<BookingView>>(200)
+        .needs(Needs::table(&[Get, BatchGet, QueryTable]))
 }
 
 async fn list_all_bookings(

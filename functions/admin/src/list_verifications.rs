@@ -5,6 +5,8 @@ use domain::ids::UserId;
 use domain::user::{User, Verification};
 use jiff::Timestamp;
 use kit::callers::Admin;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
@@ -19,6 +21,7 @@ pub fn route() -> Route {
         .about("Lists the verifications that are not decided yet, oldest first.")
         .query::<page::Asked>()
         .answers::<List<VerificationView>>(200)
+        .needs(Needs::table(&[Get, BatchGet]).indexes(&["gsi1"]))
 }
 
 /// A verification that waits for a decision.

@@ -9,7 +9,7 @@ pub(crate) use testing::{change, delete, refused_fields, stored};
 
 /// A world that serves this area, with the admin `user_admin`, the candidate `cara` and the verified interviewer `ivy`.
 pub(crate) async fn world() -> World {
-    let world = World::new(&crate::routes()).await;
+    let world = World::new(&crate::functions()).await;
     world.add_person("user_admin", Role::Admin).await;
     world.add_candidate("cara", 0).await;
     world.add_interviewer("ivy").await;

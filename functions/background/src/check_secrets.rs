@@ -2,13 +2,26 @@
 
 use jiff::Timestamp;
 use kit::error::Error;
+use kit::needs::Needs;
 use kit::secrets::Provider;
+use kit::task::Trigger;
 use kit::telemetry::{Metric, count};
-use kit::{App, BoxFuture};
+use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
 
 /// After so many days an operator is asked to change a key; the alarm in `infra/watch.yaml` says the same.
 const OLD_AFTER_DAYS: u64 = 90;
+
+/// The schedule.
+pub fn task() -> Task {
+    Task {
+        name: "check_secrets",
+        about: "Every day: how long the providers' keys are in force.",
+        trigger: Trigger::Schedule("EveryDay", "cron(43 6 * * ? *)"),
+        handler: check_secrets,
+        needs: Needs::NOTHING.ages_of_secrets(),
+    }
+}
 
 /// Tells how old the oldest secret is.
 pub fn check_secrets(app: App, _: Value) -> BoxFuture<'static, Result<Value, Error>> {

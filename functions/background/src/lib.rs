@@ -7,5 +7,10 @@ pub mod reconcile_ledger;
 pub mod redrive_outbox;
 pub mod relay_outbox;
 
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![relay_outbox::task(), redrive_outbox::task(), reconcile_ledger::task(), check_secrets::task()]
+}
+
 #[cfg(test)]
 mod stage;

@@ -9,8 +9,11 @@ use domain::proof::{Line, Moved};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put, QueryTable, Scan};
+use kit::task::Trigger;
 use kit::telemetry::{Metric, count};
-use kit::{App, BoxFuture};
+use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
 use store::ledger::{self, Found, Kept, LedgerPage, Round};
 use store::{Key, StoreError, contention, keys};
@@ -34,6 +37,18 @@ const LOOKS_AT_MOST: u32 = 4;
 /// How many lines, or transfers with their lines and wallets, are compared at once: up to a hundred keys.
 const LINES_AT_ONCE: usize = 100;
 const TRANSFERS_AT_ONCE: usize = 25;
+
+/// The schedule.
+pub fn task() -> Task {
+    Task {
+        name: "reconcile_ledger",
+        about: "Every quarter of an hour: goes on with the day's round over the ledger, until it is complete. Every balance must be \
+                what its transfers add up to.",
+        trigger: Trigger::Schedule("EveryQuarterOfAnHour", "rate(15 minutes)"),
+        handler: reconcile_ledger,
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Scan, Put]).timeout_seconds(280),
+    }
+}
 
 /// Goes on with the round that is under way, or begins one where none was begun today, or where the event asks for a `newRound`.
 pub fn reconcile_ledger(app: App, event: Value) -> BoxFuture<'static, Result<Value, Error>> {

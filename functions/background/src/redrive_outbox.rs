@@ -2,8 +2,11 @@
 
 use jiff::SignedDuration;
 use kit::error::{Error, Unavailable};
+use kit::needs::Needs;
+use kit::needs::Table::Update;
+use kit::task::Trigger;
 use kit::telemetry::{Metric, count};
-use kit::{App, BoxFuture};
+use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
 use store::outbox;
 
@@ -18,6 +21,17 @@ const WAITING_SECONDS: i64 = 5 * 60;
 const ROWS_AT_MOST: usize = 500;
 /// How many rows one run reads at most: those that nobody here can send stand in front of the others.
 const READ_AT_MOST: usize = 20 * ROWS_AT_MOST;
+
+/// The schedule.
+pub fn task() -> Task {
+    Task {
+        name: "redrive_outbox",
+        about: "Every five minutes: sends outbox rows again that the stream did not deliver.",
+        trigger: Trigger::Schedule("EveryFiveMinutes", "rate(5 minutes)"),
+        handler: redrive_outbox,
+        needs: Needs::table(&[Update]).indexes(&["gsi1"]).sends().timeout_seconds(60),
+    }
+}
 
 /// Sends rows again that wait for longer than five minutes, or for longer than `olderThanSeconds` of the event, which
 /// operators use after a stop of the whole stack.

@@ -2,7 +2,10 @@
 
 use aws_lambda_events::dynamodb::EventRecord;
 use kit::error::{Error, Fault};
-use kit::{App, BoxFuture};
+use kit::needs::Needs;
+use kit::needs::Table::Update;
+use kit::task::Trigger;
+use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
 use store::outbox::Row;
 
@@ -10,6 +13,17 @@ use crate::queues::{self, Fate};
 
 #[cfg(test)]
 mod tests;
+
+/// The relay.
+pub fn task() -> Task {
+    Task {
+        name: "relay_outbox",
+        about: "Table stream -> queues: each outbox row that was committed becomes one message.",
+        trigger: Trigger::OutboxRows,
+        handler: relay_outbox,
+        needs: Needs::table(&[Update]).sends().timeout_seconds(60),
+    }
+}
 
 /// Relays the rows of one batch of stream records. Answers the first record that failed: the stream goes on from there,
 /// and what still fails after its retries lies in the on-failure queue. What a newer version wrote and this one does not know

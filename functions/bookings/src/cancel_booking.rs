@@ -10,6 +10,8 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, QueryTable};
 use kit::{App, Path, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,6 +33,7 @@ pub fn route() -> Route {
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[(409, "booking_not_cancellable")])
+        .needs(Needs::table(&[Get, BatchGet, QueryTable, Put, Delete]).gradual())
 }
 
 /// Why.

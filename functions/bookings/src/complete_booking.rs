@@ -11,6 +11,8 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::NoBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, QueryTable};
 use kit::{App, Path, Route, Who, Write, shown};
 use store::{Tx, attendance, booking, keys, settlement};
 use views::BookingView;
@@ -30,6 +32,7 @@ pub fn route() -> Route {
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[(409, "booking_not_ended"), (409, "session_not_held"), (409, "booking_cancelled")])
+        .needs(Needs::table(&[Get, BatchGet, QueryTable, Put, Delete]).gradual())
 }
 
 async fn complete_booking(

@@ -12,6 +12,8 @@ use http::StatusCode;
 use kit::callers::{Interviewee, LetIn};
 use kit::error::Error;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Check, Get, Put};
 use kit::{App, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -40,6 +42,7 @@ pub fn route() -> Route {
             (409, "interviewer_unavailable"),
             (409, "price_changed"),
         ])
+        .needs(Needs::table(&[Get, BatchGet, Put, Check]).gradual())
 }
 
 /// Which slot to book.

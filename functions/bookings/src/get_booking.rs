@@ -6,6 +6,8 @@ use domain::ids::BookingId;
 use domain::user::Role;
 use kit::callers::Onboarded;
 use kit::error::{Error, not_found};
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Json, Path, Read, Route, Who, shown};
 use store::keys;
 use views::BookingView;
@@ -15,6 +17,7 @@ pub fn route() -> Route {
     Route::get("get_booking", "/api/bookings/{bookingId}", Who::PartiesOrAdmin, get_booking)
         .about("Shows a booking.")
         .answers::<BookingView>(200)
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 async fn get_booking(

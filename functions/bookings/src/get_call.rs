@@ -11,6 +11,8 @@ use kit::callers::Onboarded;
 use kit::calls::BookedCall;
 use kit::clients::Stream;
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::secrets::Provider;
 use kit::{App, Json, Path, Read, Route, Who};
 use providers::stream::{CALL_TYPE, CallRole, StreamError, token};
@@ -33,7 +35,7 @@ pub fn route() -> Route {
         )
         .answers::<CallView>(200)
         .refuses(&[(409, "call_not_open"), (409, "booking_cancelled"), (503, "upstream_unavailable")])
-        .needs(&[Provider::Stream])
+        .needs(Needs::table(&[Get, BatchGet]).secrets(&[Provider::Stream]))
 }
 
 /// What it takes to join.

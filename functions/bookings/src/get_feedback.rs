@@ -5,6 +5,8 @@ use domain::feedback::{Feedback, FeedbackRecord};
 use domain::ids::BookingId;
 use kit::callers::Onboarded;
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, QueryTable};
 use kit::{App, Json, Path, Read, Route, Who};
 use store::keys;
 use store::media::{self, MediaKind};
@@ -21,6 +23,7 @@ pub fn route() -> Route {
         )
         .answers::<Feedback>(200)
         .refuses(&[(404, "feedback_not_ready"), (409, "feedback_failed"), (409, "booking_cancelled")])
+        .needs(Needs::table(&[Get, BatchGet, QueryTable]))
 }
 
 async fn get_feedback(State(app): State<App>, read: Read<Onboarded, Path<BookingId>>) -> Result<Json<Feedback>, Error> {

@@ -8,6 +8,8 @@ use domain::ids::BookingId;
 use jiff::{SignedDuration, Timestamp};
 use kit::callers::Onboarded;
 use kit::error::{Error, Fault};
+use kit::needs::Table::{BatchGet, Get, QueryTable};
+use kit::needs::{Needs, Object};
 use kit::read::meanwhile;
 use kit::{App, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
@@ -25,6 +27,7 @@ pub fn route() -> Route {
     Route::get("get_recording", "/api/bookings/{bookingId}/recording", Who::Parties, get_recording)
         .about("Gives links to the recordings of a session, one per file, each valid for 15 minutes.")
         .answers::<RecordingsView>(200)
+        .needs(Needs::table(&[Get, BatchGet, QueryTable]).media(&[(&[Object::Get], &["recordings"])]).retention())
 }
 
 /// The recordings of a session.

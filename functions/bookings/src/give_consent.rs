@@ -11,6 +11,8 @@ use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -31,6 +33,7 @@ pub fn route() -> Route {
         .answers::<ConsentView>(200)
         .idempotent()
         .refuses(&[(409, "booking_cancelled")])
+        .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
 /// A word on being recorded.

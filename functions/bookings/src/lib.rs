@@ -18,9 +18,9 @@ pub mod suggest_questions;
 #[cfg(test)]
 mod tests;
 
-/// The routes of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![
         create_booking::route(),
         list_appointments::route(),
         get_booking::route(),

@@ -4,6 +4,8 @@ use axum::extract::State;
 use domain::party::Party;
 use kit::callers::Participant;
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::read::meanwhile;
 use kit::{App, Json, Query, Read, Route, Who, page, shown};
 use schemars::JsonSchema;
@@ -17,6 +19,7 @@ pub fn route() -> Route {
         .about("Lists your bookings by their start: those that are still to be held, soonest first, or the others, latest first.")
         .query::<Appointments>()
         .answers::<List<BookingView>>(200)
+        .needs(Needs::table(&[Get, BatchGet]).indexes(&["gsi1", "gsi2"]))
 }
 
 /// Which bookings.

@@ -14,6 +14,8 @@ use jiff::Timestamp;
 use kit::callers::{LetIn, Participant};
 use kit::error::{Error, Fault};
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Check, Delete, Get, Put};
 use kit::{App, Path, Route, Who, Write, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -40,6 +42,7 @@ pub fn route() -> Route {
             (409, "interviewer_unavailable"),
             (409, "booking_not_reschedulable"),
         ])
+        .needs(Needs::table(&[Get, BatchGet, Put, Delete, Check]).gradual())
 }
 
 /// Where to.

@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use kit::callers::Participant;
 use kit::error::Error;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::{App, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,7 @@ pub fn route() -> Route {
         .answers::<ReviewView>(201)
         .idempotent()
         .refuses(&[(409, "booking_not_completed"), (409, "already_reviewed")])
+        .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
 /// How it was.

@@ -13,6 +13,8 @@ use domain::user::Category;
 use kit::callers::Onboarded;
 use kit::error::{Error, Fault, not_found};
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::secrets::Provider;
 use kit::{App, Json, Route, Who, Write};
 use providers::gemini::{GeminiError, GenerateRequest, ThinkingLevel, response_schema};
@@ -35,7 +37,7 @@ pub fn route() -> Route {
         .optional_body::<SuggestQuestions>()
         .answers::<Questions>(200)
         .refuses(&[(404, "not_found"), (503, "upstream_unavailable")])
-        .needs(&[Provider::Gemini])
+        .needs(Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Gemini]).timeout_seconds(29))
 }
 
 /// What the session is about.

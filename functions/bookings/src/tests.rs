@@ -30,7 +30,7 @@ async fn world_with(options: Options) -> World {
         world.add_candidate("cara", 100).await;
         world.add_candidate("dan", 100).await;
     });
-    World::with(&crate::routes(), Options { table: Some(table.await), ..options }).await
+    World::with(&crate::functions(), Options { table: Some(table.await), ..options }).await
 }
 
 fn slot(start: &str) -> Value {

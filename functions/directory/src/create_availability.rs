@@ -8,6 +8,8 @@ use domain::rate::RateRule;
 use http::StatusCode;
 use kit::callers::Interviewer;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put, Update};
 use kit::{App, Error, Route, Who, Write};
 use serde::Deserialize;
 use store::{Tx, availability, keys};
@@ -24,6 +26,7 @@ pub fn route() -> Route {
         .answers::<AvailabilityRule>(201)
         .idempotent()
         .refuses(&[(409, "availability_overlap"), (409, "availability_limit")])
+        .needs(Needs::table(&[Get, BatchGet, Put, Update]))
 }
 
 /// What is declared.

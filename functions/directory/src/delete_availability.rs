@@ -6,6 +6,8 @@ use domain::ids::AvailabilityId;
 use domain::rate::RateRule;
 use kit::callers::Interviewer;
 use kit::extract::NoBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put, Update};
 use kit::{App, Error, Path, Route, Who, Write};
 use store::{Tx, availability, keys};
 
@@ -14,6 +16,7 @@ pub fn route() -> Route {
     Route::delete("delete_availability", "/api/availability/{availabilityId}", Who::Interviewer, delete_availability)
         .about("Takes an availability rule back. Bookings that were made from it stand.")
         .answers_empty(204)
+        .needs(Needs::table(&[Get, BatchGet, Put, Update]))
 }
 
 async fn delete_availability(

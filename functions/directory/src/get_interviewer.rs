@@ -3,6 +3,8 @@
 use axum::extract::State;
 use domain::ids::UserId;
 use kit::callers::Anybody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Error, Json, Path, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +17,7 @@ pub fn route() -> Route {
     Route::get("get_interviewer", "/api/interviewers/{interviewerId}", Who::SignedIn, get_interviewer)
         .about("Shows one interviewer. Who cannot be booked is seen by those only who have booked them before.")
         .answers::<InterviewerDetailsView>(200)
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 /// An interviewer, with what they say about themselves.

@@ -15,9 +15,9 @@ pub mod view;
 #[cfg(test)]
 mod test_requests;
 
-/// Every route of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![
         list_interviewers::route(),
         get_interviewer::route(),
         list_reviews::route(),

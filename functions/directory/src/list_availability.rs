@@ -5,6 +5,8 @@ use domain::availability::{Availability, AvailabilityRule};
 use domain::ids::AvailabilityId;
 use domain::problem::ValidationError;
 use kit::callers::Interviewer;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use store::{cursor, keys};
 use views::List;
@@ -15,6 +17,7 @@ pub fn route() -> Route {
         .about("Lists your availability rules, in the order in which they were declared.")
         .query::<page::Asked>()
         .answers::<List<AvailabilityRule>>(200)
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 async fn list_availability(

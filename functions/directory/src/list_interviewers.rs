@@ -3,6 +3,8 @@
 use axum::extract::State;
 use domain::user::Category;
 use kit::callers::Anybody;
+use kit::needs::Needs;
+use kit::needs::Table::{Get, QueryTable};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
@@ -18,6 +20,7 @@ pub fn route() -> Route {
         .about("Lists the interviewers who can be booked. A page may be short, or empty, while there is a next one.")
         .query::<Filter>()
         .answers::<List<InterviewerCardView>>(200)
+        .needs(Needs::table(&[Get, QueryTable]))
 }
 
 /// Whom to list.

@@ -5,6 +5,8 @@ use domain::ids::UserId;
 use domain::review::Review;
 use jiff::Timestamp;
 use kit::callers::Anybody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, QueryTable};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Path, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
@@ -22,6 +24,7 @@ pub fn route() -> Route {
         )
         .query::<page::Asked>()
         .answers::<List<InterviewerReviewView>>(200)
+        .needs(Needs::table(&[Get, BatchGet, QueryTable]))
 }
 
 /// What a candidate says of an interviewer.

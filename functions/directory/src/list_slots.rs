@@ -12,6 +12,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use kit::callers::Anybody;
 use kit::error::not_found;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, QueryTable};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Path, Query, Read, Route, Who};
 use schemars::JsonSchema;
@@ -27,6 +29,7 @@ pub fn route() -> Route {
         )
         .query::<Asked>()
         .answers::<Slots>(200)
+        .needs(Needs::table(&[Get, BatchGet, QueryTable]))
 }
 
 /// For which time slots are asked: at most 31 days, by their starts.

@@ -10,6 +10,8 @@ use http::StatusCode;
 use jiff::Timestamp;
 use kit::callers::Interviewer;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::{App, Error, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +29,7 @@ pub fn route() -> Route {
         .answers::<SubmittedView>(202)
         .idempotent()
         .refuses(&[(409, "already_verified")])
+        .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
 /// What helps an admin to verify an interviewer.

@@ -14,7 +14,7 @@ pub(crate) async fn world() -> World {
         world.add_candidate("cara", 0).await;
         world.add_interviewer("ivy").await;
     });
-    World::with(&crate::routes(), Options { table: Some(table.await), ..Options::default() }).await
+    World::with(&crate::functions(), Options { table: Some(table.await), ..Options::default() }).await
 }
 
 /// Everybody who may not call a route for interviewers is refused.

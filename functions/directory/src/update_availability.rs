@@ -8,6 +8,8 @@ use domain::rate::RateRule;
 use http::StatusCode;
 use kit::callers::Interviewer;
 use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put, Update};
 use kit::{App, Error, Path, Route, Who, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +26,7 @@ pub fn route() -> Route {
         .answers::<AvailabilityRule>(200)
         .idempotent()
         .refuses(&[(409, "availability_overlap")])
+        .needs(Needs::table(&[Get, BatchGet, Put, Update]))
 }
 
 /// What is to change of a weekly rule.

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use kit::needs::Needs;
 use kit::{App, Route, Who};
 
 /// The page. `NONCE` stands for the number that lets its own script and styles through the policy.
@@ -11,7 +12,7 @@ const PAGE: &str = include_str!("docs_page.html");
 pub fn route() -> Route {
     Route::get("docs_page", "/docs", Who::Anyone, docs_page)
         .about("Shows the description of this API as a page for people.")
-        .without_table()
+        .needs(Needs::NOTHING.memory_mb(128))
 }
 
 async fn docs_page(State(app): State<App>) -> Response {
@@ -36,7 +37,7 @@ mod tests {
 
     #[tokio::test]
     async fn anyone_reads_the_page_and_only_its_own_script_runs() {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         let first = world.send("GET", "/docs", None, &[]).await;
         assert_eq!((first.status, &first.headers["content-type"]), (200, &"text/html; charset=utf-8".parse().unwrap()));
         let policy = first.headers["content-security-policy"].to_str().unwrap().to_owned();

@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use domain::availability::zone_data_version;
+use kit::needs::Needs;
 use kit::{App, Json, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +12,7 @@ pub fn route() -> Route {
     Route::get("health", "/health", Who::Anyone, health)
         .about("Says that it runs, and which version it is.")
         .answers::<Health>(200)
-        .without_table()
+        .needs(Needs::NOTHING.memory_mb(128))
 }
 
 /// That it runs.
@@ -38,7 +39,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_says_that_it_runs_to_anyone() {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         let answer = world.send("GET", "/health", None, &[]).await;
         assert_eq!(answer.headers["x-request-id"], "request-1");
         let body = answer.expect(200);
@@ -50,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_monitor_may_ask_for_its_head_alone() {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         let answer = world.send("HEAD", "/health", None, &[]).await;
         assert_eq!((answer.status, answer.body), (200, Value::Null));
         assert_eq!(answer.headers["content-type"], "application/json");
@@ -59,7 +60,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_a_route_is_not_found() {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         let refused = world.call("cara", "POST", "/health", Value::Null).await;
         refused.refused(405, "method_not_allowed");
         assert_eq!(refused.headers["allow"], "GET, HEAD, OPTIONS");

@@ -4,7 +4,7 @@ pub mod docs_page;
 pub mod health;
 pub mod openapi_document;
 
-/// Every route of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![health::route(), openapi_document::route(), docs_page::route()]
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![health::route(), openapi_document::route(), docs_page::route(), kit::Function::UnknownAddress,]
 }

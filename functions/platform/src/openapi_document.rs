@@ -1,6 +1,7 @@
 //! `GET /api/openapi.json`: the description of the API.
 
 use axum::response::{IntoResponse, Response};
+use kit::needs::Needs;
 use kit::{Route, Who};
 
 /// The description, made from the routes of all areas; a test keeps it in step with them.
@@ -10,7 +11,7 @@ const DOCUMENT: &str = include_str!("../openapi.json");
 pub fn route() -> Route {
     Route::get("openapi_document", "/api/openapi.json", Who::Anyone, openapi_document)
         .about("Describes this API as an OpenAPI 3.1 document.")
-        .without_table()
+        .needs(Needs::NOTHING.memory_mb(128))
 }
 
 async fn openapi_document() -> Response {
@@ -23,7 +24,7 @@ mod tests {
 
     #[tokio::test]
     async fn anyone_reads_the_description() {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         let answer = world.send("GET", "/api/openapi.json", None, &[]).await;
         assert_eq!(answer.headers["content-type"], "application/json");
         assert_eq!(answer.headers["cache-control"], "public, max-age=300");

@@ -18,7 +18,13 @@ mod traced;
 #[cfg(test)]
 mod unknown_words;
 
-/// The workers of this area.
-pub fn workers() -> Vec<kit::Worker> {
-    vec![run_stream::worker(), run_settlement::worker(), run_media::worker(), run_generation::worker()]
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![
+        sweep_bookings::task(),
+        run_stream::worker(),
+        run_settlement::worker(),
+        run_media::worker(),
+        run_generation::worker(),
+    ]
 }

@@ -14,6 +14,9 @@ use domain::speech::{FillerList, SpeechFacts};
 use domain::transcript::{ParsedTranscript, Transcript, parse};
 use jiff::{SignedDuration, Timestamp};
 use kit::error::{Error, Fault};
+use kit::needs::Table::{BatchGet, Delete, Get, Put, QueryTable};
+use kit::needs::{Needs, Object};
+use kit::secrets::Provider;
 use kit::telemetry::{Metric, count};
 use kit::worker::{Delivery, SET_ASIDE, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
@@ -40,7 +43,18 @@ const UNAVAILABLE: &str = "upstream_unavailable";
 const OUTAGE_PAUSE: Duration = Duration::from_secs(1);
 /// Queue `generation`: minutes of work of a model, a few at a time.
 pub fn worker() -> Worker {
-    Worker { name: "run_generation", queue: Queue::Generation, work: run_generation }
+    Worker {
+        name: "run_generation",
+        queue: Queue::Generation,
+        about: "minutes of Gemini work, a few at a time.",
+        work: run_generation,
+        concurrency: 3,
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Delete])
+            .secrets(&[Provider::Gemini])
+            .media(&[(&[Object::Get], &["transcripts"])])
+            .memory_mb(512)
+            .timeout_seconds(300),
+    }
 }
 
 /// Writes the feedback of one booking.

@@ -4,6 +4,9 @@
 use domain::booking::Booking;
 use domain::ids::BookingId;
 use kit::error::Error;
+use kit::needs::Table::{BatchGet, Check, Delete, Get, Put, QueryTable};
+use kit::needs::{Needs, Object};
+use kit::secrets::Provider;
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::download::DownloadError;
@@ -27,7 +30,21 @@ const ROUNDS_AT_MOST: u32 = 8;
 
 /// Queue `media`: recordings and transcripts, from Stream to the bucket.
 pub fn worker() -> Worker {
-    Worker { name: "run_media", queue: Queue::Media, work: run_media }
+    Worker {
+        name: "run_media",
+        queue: Queue::Media,
+        about: "copies recordings and transcripts from Stream to the bucket.",
+        work: run_media,
+        concurrency: 5,
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Delete, Check])
+            .secrets(&[Provider::Stream])
+            .media(&[
+                (&[Object::Delete, Object::Put], &["recordings", "transcripts"]),
+                (&[Object::AbortUpload, Object::ListParts], &["recordings"]),
+            ])
+            .memory_mb(512)
+            .timeout_seconds(300),
+    }
 }
 
 /// Copies one file, or deletes it.

@@ -1,5 +1,8 @@
 //! The worker of queue `settlement`: bookings that end without anybody asking, and the credits they hold.
 
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Check, Delete, Get, Put, QueryTable, Update};
+use kit::secrets::Provider;
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use store::outbox::{Effect, Queue};
@@ -12,7 +15,17 @@ mod tests;
 
 /// Queue `settlement`: bookings that end without anybody asking.
 pub fn worker() -> Worker {
-    Worker { name: "run_settlement", queue: Queue::Settlement, work: run_settlement }
+    Worker {
+        name: "run_settlement",
+        queue: Queue::Settlement,
+        about: "bookings that end without anybody asking. Before a due one is settled Stream may be asked.",
+        work: run_settlement,
+        concurrency: 10,
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Update, Delete, Check])
+            .indexes(&["gsi1", "gsi2"])
+            .secrets(&[Provider::Stream])
+            .timeout_seconds(60),
+    }
 }
 
 /// Carries out one effect.

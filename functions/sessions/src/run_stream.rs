@@ -5,6 +5,9 @@ use domain::call::Call;
 use domain::ids::BookingId;
 use kit::calls::BookedCall;
 use kit::error::{Error, Fault};
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
+use kit::secrets::Provider;
 use kit::worker::{Delivery, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
@@ -22,7 +25,14 @@ const CHANGES_AT_MOST: u32 = 4;
 
 /// Queue `stream`: short calls to Stream, each of them idempotent there.
 pub fn worker() -> Worker {
-    Worker { name: "run_stream", queue: Queue::Stream, work: run_stream }
+    Worker {
+        name: "run_stream",
+        queue: Queue::Stream,
+        about: "short calls to Stream, each of them idempotent there.",
+        work: run_stream,
+        concurrency: 10,
+        needs: Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Stream]).timeout_seconds(60),
+    }
 }
 
 /// Does one thing at Stream.

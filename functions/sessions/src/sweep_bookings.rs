@@ -4,8 +4,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, QueryTable};
+use kit::task::Trigger;
 use kit::telemetry::{Metric, count};
-use kit::{App, BoxFuture};
+use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
 use store::due::{self, DueRow};
 use store::outbox::{self, Effect};
@@ -32,6 +35,17 @@ struct Counts {
     /// Sent by an earlier run, and still there.
     left: usize,
     set_aside: usize,
+}
+
+/// The schedule.
+pub fn task() -> Task {
+    Task {
+        name: "sweep_bookings",
+        about: "Every five minutes: sends what is due and nobody has settled to queue settlement, by way of the outbox.",
+        trigger: Trigger::Schedule("EveryFiveMinutes", "rate(5 minutes)"),
+        handler: sweep_bookings,
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Delete]).timeout_seconds(280),
+    }
 }
 
 /// Sends what is due to be settled. Once a minute or once a day ends in the same state.

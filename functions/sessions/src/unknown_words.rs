@@ -5,7 +5,6 @@ use kit::error::Fault;
 use kit::worker::{Delivery, run};
 use kit::{App, BoxFuture, Failure, Worker};
 use serde_json::{Value, json};
-use store::outbox::Queue;
 
 use crate::stage::Stage;
 
@@ -14,7 +13,9 @@ fn event(bodies: &[String], receives: u32) -> Value {
     json!({ "Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>() })
 }
 
-const FAULTY: Worker = Worker { name: "faulty", queue: Queue::Stream, work: faulty };
+fn broken() -> Worker {
+    Worker { work: faulty, ..crate::run_stream::worker() }
+}
 
 fn faulty(_: App, _: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async { Err(Fault("a stored thing cannot be read".to_owned()).into()) })
@@ -40,8 +41,8 @@ async fn a_fault_fails_the_invocation_when_its_message_comes_first_and_never_aga
     let stage = Stage::new().await;
     let booking = crate::stage::booking_id();
     let body = format!(r#"{{"outboxId":"o","effect":"end_call","bookingId":"{booking}"}}"#);
-    let error = run(&stage.app, FAULTY, event(std::slice::from_ref(&body), 1)).await.unwrap_err();
+    let error = run(&stage.app, broken(), event(std::slice::from_ref(&body), 1)).await.unwrap_err();
     assert!(error.is_internal());
-    let again = run(&stage.app, FAULTY, event(&[body], 2)).await.unwrap();
+    let again = run(&stage.app, broken(), event(&[body], 2)).await.unwrap();
     assert_eq!(again, json!({ "batchItemFailures": [{ "itemIdentifier": "0" }] }));
 }

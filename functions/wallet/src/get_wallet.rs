@@ -3,6 +3,8 @@
 use axum::extract::State;
 use domain::money::Asset;
 use kit::callers::Onboarded;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Error, Json, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,6 +17,7 @@ pub fn route() -> Route {
     Route::get("get_wallet", "/api/wallet", Who::Onboarded, get_wallet)
         .about("Shows your balances, and what you spent and earned this month.")
         .answers::<WalletView>(200)
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 /// What a person has.
@@ -52,7 +55,7 @@ mod tests {
     use testing::World;
 
     async fn world() -> World {
-        World::new(&crate::routes()).await
+        World::new(&crate::functions()).await
     }
 
     /// Writes one movement between `cara` and `ivy`.

@@ -3,7 +3,7 @@
 pub mod get_wallet;
 pub mod list_transactions;
 
-/// Every route of this area.
-pub fn routes() -> Vec<kit::Route> {
-    vec![get_wallet::route(), list_transactions::route()]
+/// The functions of this area.
+pub fn functions() -> Vec<kit::Function> {
+    kit::functions![get_wallet::route(), list_transactions::route(),]
 }

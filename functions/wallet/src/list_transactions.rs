@@ -7,6 +7,8 @@ use domain::money::Asset;
 use domain::word::Word;
 use jiff::Timestamp;
 use kit::callers::Onboarded;
+use kit::needs::Needs;
+use kit::needs::Table::{Get, QueryTable};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Query, Read, Route, Who, page};
 use schemars::JsonSchema;
@@ -23,6 +25,7 @@ pub fn route() -> Route {
         )
         .query::<Filter>()
         .answers::<List<TransactionView>>(200)
+        .needs(Needs::table(&[Get, QueryTable]))
 }
 
 /// What to list.
@@ -108,7 +111,7 @@ mod tests {
 
     /// A world in which `cara` was given 50 credits and 7 of them are held.
     async fn world() -> World {
-        let world = World::new(&crate::routes()).await;
+        let world = World::new(&crate::functions()).await;
         world.add_candidate("cara", 50).await;
         world.app.clock.advance(SignedDuration::from_secs(60));
         let (cara, now): (UserId, _) = ("cara".parse().unwrap(), world.app.now());

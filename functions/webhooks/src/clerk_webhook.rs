@@ -9,6 +9,8 @@ use domain::clerk_word::ClerkWord;
 use domain::ids::UserId;
 use domain::user::{Identity, User};
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Delete, Get, Put, Update};
 use kit::secrets::Provider;
 use kit::webhook::{RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
@@ -33,7 +35,7 @@ pub fn route() -> Route {
              acknowledged and change nothing.",
         )
         .answers::<Received>(200)
-        .needs(&[Provider::Clerk])
+        .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]).secrets(&[Provider::Clerk]))
 }
 
 async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<Response, Error> {

@@ -10,6 +10,8 @@ use domain::booking::Booking;
 use domain::call::Call;
 use domain::ids::BookingId;
 use kit::error::Error;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
 use kit::secrets::Provider;
 use kit::webhook::{DeliveryError, RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
@@ -38,7 +40,7 @@ pub fn route() -> Route {
              acknowledged and change nothing.",
         )
         .answers::<Received>(200)
-        .needs(&[Provider::Stream])
+        .needs(Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Stream]))
 }
 
 async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<Response, Error> {

@@ -6,12 +6,15 @@ pub mod calls;
 pub mod clients;
 pub mod config;
 pub mod error;
+pub mod function;
 pub mod http;
 pub mod invocation;
 mod log_line;
+pub mod needs;
 pub mod secrets;
 pub mod serve;
 pub mod shown;
+pub mod task;
 pub mod telemetry;
 pub mod worker;
 
@@ -26,6 +29,9 @@ pub use self::http::{callers, extract, gateway, methods, openapi, page, problem,
 pub use app::App;
 pub use config::Config;
 pub use error::Error;
+pub use function::Function;
+pub use needs::Needs;
+pub use task::Task;
 pub use worker::{Failure, Worker};
 
 /// A future with its type erased, so that its code is compiled once, in this crate, and not into every Lambda.

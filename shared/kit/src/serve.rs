@@ -13,14 +13,15 @@ use crate::http::gateway;
 use crate::http::route::Route;
 use crate::http::router::router;
 use crate::invocation::Invocation;
+use crate::task::Task;
 use crate::worker::Worker;
-use crate::{App, BoxFuture, telemetry};
+use crate::{App, telemetry};
 
 /// Serves one route as a Lambda behind API Gateway.
 pub fn serve_http(route: Route) -> ExitCode {
     start(move |app| {
         Box::pin(async move {
-            if route.uses_table {
+            if !route.needs.table.is_empty() {
                 warm(&app).await;
             }
             answer_events(router(&[route], app)).await
@@ -62,11 +63,8 @@ pub fn serve_queue(worker: Worker) -> ExitCode {
     })
 }
 
-/// A Lambda over any other event: the table's stream, or a schedule.
-pub type EventHandler = fn(App, Value) -> BoxFuture<'static, Result<Value, Error>>;
-
-/// Runs `handler` for each event as a Lambda.
-pub fn serve_event(handler: EventHandler) -> ExitCode {
+/// Runs a task for each event as a Lambda.
+pub fn serve_task(task: Task) -> ExitCode {
     start(move |app| {
         Box::pin(async move {
             let handler = service_fn(move |event: LambdaEvent<Value>| {
@@ -76,7 +74,7 @@ pub fn serve_event(handler: EventHandler) -> ExitCode {
                     // A run of a schedule is the first of its chain; rows that the relay carries name another one.
                     let origin = invocation.id.clone();
                     let span = tracing::info_span!("event", origin);
-                    let handled = async move { handler(app, event.payload).await.map_err(report) };
+                    let handled = async move { (task.handler)(app, event.payload).await.map_err(report) };
                     invocation.run(origin::carry(&origin, Box::pin(handled)).instrument(span)).await
                 }
             });

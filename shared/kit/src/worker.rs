@@ -14,6 +14,7 @@ use store::outbox::{Effect, Message, Queue};
 use tracing::{Instrument, Span};
 
 use crate::error::{Error, Fault};
+use crate::needs::Needs;
 use crate::telemetry::{Metric, count};
 use crate::{App, BoxFuture};
 
@@ -96,8 +97,14 @@ pub struct Worker {
     pub name: &'static str,
     /// The queue it is fed from, which says how patient it is.
     pub queue: Queue,
+    /// What its queue carries, for people.
+    pub about: &'static str,
     /// What it does with a message.
     pub work: Work,
+    /// How many messages are worked off at the same time.
+    pub concurrency: u16,
+    /// What it needs.
+    pub needs: Needs,
 }
 
 /// What a worker does with one message.

@@ -6,7 +6,7 @@ use kit::app::{Clock, Ids};
 use kit::aws::Aws;
 use kit::config::Config;
 use kit::secrets::Secrets;
-use kit::{App, Route};
+use kit::{App, Function};
 use serde_json::{Value, json};
 use store::outbox::Queue;
 
@@ -71,15 +71,15 @@ pub struct World {
 }
 
 impl World {
-    /// A world that serves `routes`, at noon.
-    pub async fn new(routes: &[Route]) -> Self {
-        Self::with(routes, Options::default()).await
+    /// A world that serves the routes of `functions`, at noon.
+    pub async fn new(functions: &[Function]) -> Self {
+        Self::with(functions, Options::default()).await
     }
 
-    /// A world that serves `routes`, at noon, with these options.
-    pub async fn with(routes: &[Route], options: Options) -> Self {
+    /// A world that serves the routes of `functions`, at noon, with these options.
+    pub async fn with(functions: &[Function], options: Options) -> Self {
         let (url, engine) = engine(options.table.as_ref()).await;
-        Self::on(engine, url.clone(), url, routes, options)
+        Self::on(engine, url.clone(), url, functions, options)
     }
 
     /// A world of its own for a worker: its application again, which reaches the same table, and S3, SQS and Secrets Manager.
@@ -97,14 +97,20 @@ impl World {
     }
 
     /// A world whose requests to the table are counted.
-    pub async fn metered(routes: &[Route]) -> (Self, Meter) {
+    pub async fn metered(functions: &[Function]) -> (Self, Meter) {
         let (url, engine) = engine(None).await;
         let meter = Meter::start(&url).await;
-        (Self::on(engine, url, meter.url(), routes, Options::default()), meter)
+        (Self::on(engine, url, meter.url(), functions, Options::default()), meter)
     }
 
     /// A world on the engine at `endpoint`, which the application reaches at `seen_as`.
-    fn on(engine: dynoxide::Database, endpoint: String, seen_as: String, routes: &[Route], options: Options) -> Self {
+    fn on(
+        engine: dynoxide::Database,
+        endpoint: String,
+        seen_as: String,
+        functions: &[Function],
+        options: Options,
+    ) -> Self {
         // Ids that the arrangement has used up are not drawn again.
         let first_id = if options.table.is_some() { 1 << 20 } else { 1 };
         let config = Config::from_lookup(|name| {
@@ -136,7 +142,8 @@ impl World {
             Ids::counting(first_id),
         )
         .expect("an application");
-        let router = kit::router::router(routes, app.clone());
+        let routes: Vec<_> = functions.iter().cloned().filter_map(Function::route).collect();
+        let router = kit::router::router(&routes, app.clone());
         Self { app, endpoint, engine, router }
     }
 

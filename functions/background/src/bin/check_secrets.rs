@@ -1,4 +1,4 @@
 //! Runs `check_secrets`.
 fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(background::check_secrets::check_secrets)
+    kit::serve::serve_task(background::check_secrets::task())
 }

@@ -1,4 +1,4 @@
 //! Runs `reconcile_ledger`.
 fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(background::reconcile_ledger::reconcile_ledger)
+    kit::serve::serve_task(background::reconcile_ledger::task())
 }

@@ -1,4 +1,4 @@
 //! Runs `redrive_outbox`.
 fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(background::redrive_outbox::redrive_outbox)
+    kit::serve::serve_task(background::redrive_outbox::task())
 }

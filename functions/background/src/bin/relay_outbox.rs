@@ -1,4 +1,4 @@
 //! Runs `relay_outbox`.
 fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(background::relay_outbox::relay_outbox)
+    kit::serve::serve_task(background::relay_outbox::task())
 }

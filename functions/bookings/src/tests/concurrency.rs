@@ -98,7 +98,7 @@ async fn outrun(State(app): State<App>, write: Write<Interviewee, NoBody>) -> Re
 
 #[tokio::test]
 async fn a_repeat_that_was_outrun_by_its_twin_gets_the_twins_answer() {
-    let world = World::new(&[Route::post("outrun", "/api/outrun", Who::Interviewee, outrun)]).await;
+    let world = World::new(&[Route::post("outrun", "/api/outrun", Who::Interviewee, outrun).into()]).await;
     world.add_candidate("cara", 0).await;
     let key = [("idempotency-key", "k")];
     let answer = world.call_with("cara", "POST", "/api/outrun", Value::Null, &key).await;

@@ -1,4 +1,4 @@
 //! Runs `sweep_bookings`.
 fn main() -> std::process::ExitCode {
-    kit::serve::serve_event(sessions::sweep_bookings::sweep_bookings)
+    kit::serve::serve_task(sessions::sweep_bookings::task())
 }

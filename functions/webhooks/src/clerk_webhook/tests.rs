@@ -8,7 +8,7 @@ use testing::{Answer, Options, World, noon};
 use crate::recorded::{CLERK_SECRET, count, from_clerk, stored};
 
 async fn world() -> World {
-    World::new(&crate::routes()).await
+    World::new(&crate::functions()).await
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -222,7 +222,7 @@ async fn what_follows_from_an_event_names_the_request_that_brought_it() {
 async fn during_rotation_both_secrets_verify_and_a_new_one_is_read_once() {
     let mut options = Options::default();
     options.secrets["clerk"]["webhookSecret"] = json!(["whsec_bmV3", CLERK_SECRET]);
-    let world = World::with(&crate::routes(), options.clone()).await;
+    let world = World::with(&crate::functions(), options.clone()).await;
     let send = async |secret: &str, seconds: i64| {
         let body = upsert("user.updated", "user_1", "Zoe", seconds);
         from_clerk(&world, &body, secret, world.app.now()).await

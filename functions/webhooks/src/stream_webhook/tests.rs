@@ -14,7 +14,7 @@ use testing::{Options, World, noon};
 use crate::recorded::{STREAM_SECRET, book, booking_id, count, from_stream, from_stream_with, state, stored};
 
 async fn world() -> World {
-    World::new(&crate::routes()).await
+    World::new(&crate::functions()).await
 }
 
 fn at(seconds: i64) -> Timestamp {
@@ -239,7 +239,7 @@ async fn signed_nonsense_is_malformed_and_events_of_no_concern_are_acknowledged(
 async fn during_rotation_both_secrets_verify_and_a_new_one_is_read_once() {
     let mut options = Options::default();
     options.secrets["stream"]["apiSecret"] = json!(["new-secret", STREAM_SECRET]);
-    let world = World::with(&crate::routes(), options.clone()).await;
+    let world = World::with(&crate::functions(), options.clone()).await;
     book(&world, true, |b| b).await;
     let send = async |secret: &str, seconds: i64| {
         let body = session("call.session_started", seconds);

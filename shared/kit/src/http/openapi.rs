@@ -171,7 +171,7 @@ pub fn refusals(route: &Route) -> Vec<(u16, Vec<&'static str>)> {
     let mut all: Vec<(u16, &'static str)> = route.refusals.to_vec();
     all.push((500, "internal"));
     // Clerk, whose keys a token is checked with, the table, or a provider can be away.
-    if route.who.needs_token() || route.uses_table || !route.needs.is_empty() {
+    if route.who.needs_token() || !route.needs.table.is_empty() || !route.needs.secrets.is_empty() {
         all.push((503, "upstream_unavailable"));
     }
     if route.who.needs_token() {

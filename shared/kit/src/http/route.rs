@@ -1,5 +1,5 @@
-//! A route: its path, method, permission and contract, written once. The binary serves it, `openapi.json` describes it,
-//! and tests compare it with the template.
+//! A route: its path, method, permission, contract and needs, written once. The binary serves it; `openapi.json` and its block of
+//! `template.yaml` are made from it.
 
 use axum::handler::Handler;
 use axum::routing::{MethodFilter, MethodRouter, on};
@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::App;
 use crate::http::who::Who;
-use crate::secrets::Provider;
+use crate::needs::Needs;
 
 /// What a route makes of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,10 +50,8 @@ pub struct Route {
     pub refusals: &'static [(u16, &'static str)],
     /// What it makes of an idempotency key.
     pub idempotency_key: IdempotencyKey,
-    /// Whose secrets it reads.
-    pub needs: &'static [Provider],
-    /// Whether it uses the table, so that start-up opens the connection.
-    pub uses_table: bool,
+    /// What it needs of its deployment.
+    pub needs: Needs,
     pub(super) handler: MethodRouter<App>,
 }
 
@@ -78,8 +76,7 @@ impl Route {
             answer: None,
             refusals: &[],
             idempotency_key: IdempotencyKey::Ignored,
-            needs: &[],
-            uses_table: true,
+            needs: Needs::NOTHING,
             handler: on(method.1, handler),
         }
     }
@@ -155,14 +152,9 @@ impl Route {
     pub fn requires_key(self) -> Self {
         Self { idempotency_key: IdempotencyKey::Required, ..self }
     }
-    /// Reads the secrets of these providers.
+    /// Needs this of its deployment.
     #[must_use]
-    pub fn needs(self, needs: &'static [Provider]) -> Self {
+    pub fn needs(self, needs: Needs) -> Self {
         Self { needs, ..self }
-    }
-    /// Does not use the table.
-    #[must_use]
-    pub fn without_table(self) -> Self {
-        Self { uses_table: false, ..self }
     }
 }

@@ -1,0 +1,33 @@
+//! Tasks: functions that neither a request nor a queue starts, but a schedule or the table's stream.
+
+use serde_json::Value;
+
+use crate::needs::Needs;
+use crate::{App, BoxFuture, Error};
+
+/// What starts a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// Outbox rows that the table's stream shows.
+    OutboxRows,
+    /// A schedule: its name, and when it runs as EventBridge writes it.
+    Schedule(&'static str, &'static str),
+}
+
+/// What a task does with one event.
+pub type Handler = fn(App, Value) -> BoxFuture<'static, Result<Value, Error>>;
+
+/// One task.
+#[derive(Debug, Clone, Copy)]
+pub struct Task {
+    /// The name of its file, function and binary.
+    pub name: &'static str,
+    /// When it runs and what it does, for people.
+    pub about: &'static str,
+    /// What starts it.
+    pub trigger: Trigger,
+    /// What it does.
+    pub handler: Handler,
+    /// What it needs.
+    pub needs: Needs,
+}
