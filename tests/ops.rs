@@ -240,14 +240,6 @@ async fn a_secret_that_holds_a_placeholder_is_named_with_the_way_to_fill_it() {
     assert!(!format!("{}{}", said.shown, said.told).contains("held-value"), "{}{}", said.shown, said.told);
 }
 
-#[test]
-fn a_story_is_put_together_as_it_happened() {
-    let tried = Command::new("python3").arg("-B").arg(root().join("infra/ops/story_test.py")).output();
-    let tried = tried.expect("python3, as infra/README.md asks for");
-    let told = String::from_utf8_lossy(&tried.stderr).into_owned();
-    assert!(tried.status.success() && told.contains("Ran ") && !told.contains("Ran 0 "), "{told}");
-}
-
 #[tokio::test]
 async fn a_booking_is_traced_from_the_click_to_the_call_and_back_by_the_id_of_the_click() {
     let stack = Stack::get();

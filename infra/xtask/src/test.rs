@@ -52,11 +52,11 @@ pub async fn test() -> Outcome<()> {
     outcome
 }
 
-/// Libraries, their integration tests and this program. The functions' binaries are three lines each without a test, and a
+/// Libraries, their integration tests, this program and that of the operators. The functions' binaries are three lines each without a test, and a
 /// test harness for every one of them would double the time.
 fn crates_tests() -> Outcome<Command> {
     let mut command = cargo();
-    command.args(["test", "--workspace", "--exclude", "tests", "--lib", "--bin", "xtask"]);
+    command.args(["test", "--workspace", "--exclude", "tests", "--lib", "--bin", "xtask", "--bin", "ops"]);
     if has_integration_tests()? {
         command.args(["--test", "*"]);
     }

@@ -51,6 +51,20 @@ impl Provider {
             Self::Gemini => r#"{"apiKey":"…"}"#,
         }
     }
+
+    /// The keys that a secret with this text has no value for.
+    pub fn missing(self, text: &str) -> Vec<String> {
+        let keys: Value = serde_json::from_str(text).unwrap_or_default();
+        let example: serde_json::Map<String, Value> = serde_json::from_str(self.example()).unwrap_or_default();
+        example.into_iter().map(|(key, _)| key).filter(|key| filled(&keys[key]).is_empty()).collect()
+    }
+}
+
+/// The values that stand in a secret's member: one, or several during a rotation. The ellipsis stands where somebody copied the
+/// example and forgot to replace it.
+fn filled(member: &Value) -> Vec<&str> {
+    let values = member.as_array().map_or(std::slice::from_ref(member), Vec::as_slice);
+    values.iter().filter_map(Value::as_str).filter(|text| !text.trim().is_empty() && !text.contains('…')).collect()
 }
 
 /// A deployment's secret lacks a key: an operator has not filled it yet. Whoever asks is told to try again, as with any other
@@ -93,14 +107,7 @@ pub struct ProviderSecret {
 impl ProviderSecret {
     /// The values under `key`: one, or several during a rotation. The first signs, any verifies.
     pub fn all(&self, key: &'static str) -> Result<Vec<Secret>, Error> {
-        let list = match &self.values[key] {
-            Value::Array(items) => items.iter().collect(),
-            single => vec![single],
-        };
-        // The ellipsis stands where somebody copied the example and forgot to replace it.
-        let is_value = |text: &&str| !text.trim().is_empty() && !text.contains('…');
-        let secrets: Vec<Secret> =
-            list.into_iter().filter_map(Value::as_str).filter(is_value).map(Secret::new).collect();
+        let secrets: Vec<Secret> = filled(&self.values[key]).into_iter().map(Secret::new).collect();
         if secrets.is_empty() {
             let unfilled = Unfilled { secret: self.name.to_string(), key, example: self.provider.example() };
             if !self.unfilled.swap(true, Ordering::Relaxed) {

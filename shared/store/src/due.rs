@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::StoreError;
-use crate::{Item, Query, Table, Tx, keys};
+use crate::{Item, Key, Query, Table, Tx, keys};
 
 /// A row by which the sweep finds a booking.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,10 +107,50 @@ pub async fn take_back(table: &Table, row: &DueRow) -> Result<(), StoreError> {
     tx.commit(table).await
 }
 
+/// A row that was set aside, as operators see it.
+#[derive(Debug, Clone)]
+pub struct LyingAside {
+    /// Where it lies.
+    pub key: Key,
+    /// What is noted of it, if that can be read.
+    pub row: Option<SetAside>,
+}
+
+impl LyingAside {
+    /// The sort key it had while it was due: a booking's id, if it is one of ours.
+    pub fn sort(&self) -> &str {
+        self.key.sk.rsplit('#').next().unwrap_or_default()
+    }
+}
+
+/// All rows that are set aside.
+pub async fn all_aside(table: &Table) -> Result<Vec<LyingAside>, StoreError> {
+    let rows: Vec<serde_json::Value> = table.query_all(Query::partition(keys::SET_ASIDE), ROWS_AT_MOST).await?;
+    let lying = rows.into_iter().map(|row| {
+        let sk = row["sk"].as_str().unwrap_or_default().to_owned();
+        LyingAside { key: Key { pk: keys::SET_ASIDE.to_owned(), sk }, row: serde_json::from_value(row).ok() }
+    });
+    Ok(lying.collect())
+}
+
 /// How many rows are set aside, and those that are to be tried again.
 pub async fn aside(table: &Table) -> Result<(usize, Vec<SetAside>), StoreError> {
-    let rows: Vec<serde_json::Value> = table.query_all(Query::partition(keys::SET_ASIDE), ROWS_AT_MOST).await?;
-    let count = rows.len();
-    let readable = rows.into_iter().filter_map(|row| serde_json::from_value::<SetAside>(row).ok());
-    Ok((count, readable.filter(|aside| aside.again).collect()))
+    let all = all_aside(table).await?;
+    let count = all.len();
+    Ok((count, all.into_iter().filter_map(|lying| lying.row).filter(|row| row.again).collect()))
+}
+
+/// Asks the next sweep to try a row again.
+pub async fn try_again(table: &Table, aside: &SetAside) -> Result<(), StoreError> {
+    let again = SetAside { again: true, ..aside.clone() };
+    let mut tx = Tx::new();
+    tx.put(Item::new(keys::set_aside(aside.hour, &aside.sort), "SetAside", &again)?);
+    tx.commit(table).await
+}
+
+/// Removes a row that was set aside, whatever it is of.
+pub async fn discard_aside(table: &Table, key: Key) -> Result<(), StoreError> {
+    let mut tx = Tx::new();
+    tx.delete(key);
+    tx.commit(table).await
 }

@@ -288,6 +288,21 @@ pub async fn mark_relayed(table: &Table, outbox_id: &str, now: Timestamp) -> Res
     }
 }
 
+/// A row, for as long as it is kept, and whether it was relayed.
+pub async fn find(table: &Table, outbox_id: &str) -> Result<Option<(Row, bool)>, StoreError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Kept {
+        #[serde(flatten)]
+        row: Row,
+        /// Set by [`mark_relayed`].
+        #[serde(default)]
+        expires_at: Option<i64>,
+    }
+    let found: Option<Kept> = table.get(&keys::outbox(outbox_id)).await?;
+    Ok(found.map(|kept| (kept.row, kept.expires_at.is_some())))
+}
+
 /// Some of the rows that wait to be relayed.
 #[derive(Debug)]
 pub struct Waiting {

@@ -1,6 +1,5 @@
-//! `cargo xtask ops`: an operator's commands against a deployed stack, on AWS or here.
-//!
-//! The commands themselves are Python in `infra/ops`, where the AWS library is; `cargo xtask ops --help` lists them.
+//! `cargo xtask ops`: an operator's commands against a deployed stack, on AWS or here. They are the program of `infra/ops`, which is
+//! not a part of this one so that this one stays quick to build.
 
 use std::process::Stdio;
 
@@ -10,7 +9,7 @@ use tokio::process::Command;
 use crate::failure::{Failure, Outcome};
 use crate::places;
 use crate::python::Python;
-use crate::run::ended;
+use crate::run::{cargo, ended, run};
 use crate::settings::Settings;
 
 const LOCAL: &str = "--local";
@@ -18,9 +17,15 @@ const LOCAL: &str = "--local";
 /// Runs the command with our own standard streams and, unlike the local stack's scripts, with the person's whole
 /// environment: it names their AWS account.
 pub async fn ops(options: &[String]) -> Outcome<()> {
-    let python = Python::with("requirements.txt").await?;
-    let mut command = Command::new(python.program("python"));
-    command.arg(places::root().join("infra/ops/main.py")).args(options).env("PYTHONDONTWRITEBYTECODE", "1");
+    // Of the whole workspace, so that its dependencies are those that are built already, with the same features.
+    let mut build = cargo();
+    run("build of the operator's commands", build.args(["build", "--quiet", "--workspace", "--bin", "ops"])).await?;
+    let mut command = Command::new(places::dev_binaries().join("ops"));
+    command.args(options.iter().filter(|option| *option != LOCAL));
+    if options.iter().any(|option| option == "smoke") {
+        let python = Python::with("requirements.txt").await?;
+        command.env("GREENROOM_PYTHON", python.program("python"));
+    }
     if options.iter().any(|option| option == LOCAL) {
         command.env_remove("AWS_PROFILE").env_remove("AWS_SESSION_TOKEN");
         for (name, value) in local_stack()? {

@@ -1,28 +1,93 @@
+#!/usr/bin/env python3
 """Proves that a deployed stack serves: its version, and the main job up to the session, by two test users.
 
 The candidate books the interviewer's last offered time, both agree to recording, the candidate cancels, and every credit is back. What a
 camera is needed for is not part of it. The users are real: the candidate is onboarded and has credits, the interviewer is verified and
-offers times.
+offers times. `cargo xtask ops smoke` runs this, and so does a deployment, where there is no Rust.
 """
 
+import argparse
+import functools
 import http.cookiejar
 import json
 import os
+import sys
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 
-from stack import Refused, say, show
-from webhooks import call
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 PATIENCE_SECONDS = 120
 
 
-def clerk_token(stack, parameters, user):
+class Refused(Exception):
+    """Something the operator can put right; its text is all they see."""
+
+
+def say(text):
+    """What was done or seen, for people; the result goes to standard output."""
+    print(text, file=sys.stderr)
+
+
+class Stack:
+    def __init__(self, name):
+        self.name = name
+
+    def client(self, service):
+        # boto3 knows AWS_DEFAULT_REGION alone; every other AWS tool knows both and prefers AWS_REGION.
+        region = os.environ.get("AWS_REGION") or None
+        return boto3.client(service, region_name=region, config=Config(retries={"max_attempts": 5, "mode": "standard"}))
+
+    @functools.cached_property
+    def described(self):
+        return self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+
+    @property
+    def parameters(self):
+        return {one["ParameterKey"]: one["ParameterValue"] for one in self.described.get("Parameters", [])}
+
+    @property
+    def api_url(self):
+        """The address CloudFormation computes exists on AWS only, so a local stack names its own."""
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in self.described.get("Outputs", [])}
+        return os.environ.get("GREENROOM_API_URL") or outputs["ApiUrl"]
+
+    def key(self, provider, name):
+        """The one of a provider's keys that is in force; a new stack's secret holds a placeholder and has none."""
+        answer = self.client("secretsmanager").get_secret_value(SecretId=f"{self.name}/{provider}")
+        value = json.loads(answer["SecretString"]).get(name)
+        first = value[0] if isinstance(value, list) and value else value
+        if not first:
+            raise Refused(f"the secret {self.name}/{provider} has no {name}: fill it (infra/RUNBOOK.md, \"Keys\"), then run this again")
+        return first
+
+
+def call(method, url, headers=None, body=None):
+    """Status and body of a request. A stack on this machine is not reached through a proxy."""
+    direct = urllib.parse.urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if direct else []))
+    request = urllib.request.Request(url, data=body, method=method, headers={"content-type": "application/json", **(headers or {})})
+    try:
+        with opener.open(request, timeout=60) as answer:
+            status, text = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        status, text = error.code, error.read().decode(errors="replace")
+    except urllib.error.URLError as error:
+        raise Refused(f"{url} cannot be reached: {error.reason}") from None
+    try:
+        return status, json.loads(text)
+    except ValueError:
+        return status, text
+
+
+def clerk_token(stack, user):
     """A session token as a browser gets one: a one-time ticket from Clerk's backend, exchanged at its frontend in the name of the
     web application's origin, without which a token has no `azp` and is refused."""
-    secret = stack.key("clerk", "secretKey")
+    secret, parameters = stack.key("clerk", "secretKey"), stack.parameters
     backend, issuer = parameters["ClerkApiBaseUrl"].rstrip("/"), parameters["ClerkIssuer"].rstrip("/")
     origin = parameters["AllowedOrigins"].split(",")[0].strip()
     body = json.dumps({"user_id": user, "expires_in_seconds": 300}).encode()
@@ -93,10 +158,8 @@ def consent_version(stack):
 def smoke(stack, options):
     health = healthy(stack, options.version)
     say(f"health: {json.dumps(health)}")
-    described = stack.client("cloudformation").describe_stacks(StackName=stack.name)["Stacks"][0]
-    parameters = {p["ParameterKey"]: p["ParameterValue"] for p in described.get("Parameters", [])}
     simulator = os.environ.get("GREENROOM_CLERK_SIMULATOR")
-    token = (lambda user: simulated_token(simulator, user)) if simulator else (lambda user: clerk_token(stack, parameters, user))
+    token = (lambda user: simulated_token(simulator, user)) if simulator else (lambda user: clerk_token(stack, user))
     cara, ivy = (Person(stack, lambda user=user: token(user)) for user in (options.candidate, options.interviewer))
     cara.asks("GET", "/api/user/me")
     ivy.asks("GET", "/api/user/me")
@@ -121,4 +184,23 @@ def smoke(stack, options):
     after = cara.asks("GET", "/api/wallet")["assets"]["CREDIT"]
     if (after["available"], after["held"]) != (before["available"], before["held"]):
         raise Refused(f"credits are missing after the cancellation: {json.dumps(before)} became {json.dumps(after)}")
-    show({"version": health.get("version"), "bookingId": booking, "passed": True})
+    print(json.dumps({"version": health.get("version"), "bookingId": booking, "passed": True}, indent=2))
+
+
+def main():
+    options = argparse.ArgumentParser(prog="cargo xtask ops smoke", description=__doc__)
+    options.add_argument("--stack", default="greenroom", help="name of the stack (greenroom)")
+    options.add_argument("--candidate", required=True, help="user id of the test candidate")
+    options.add_argument("--interviewer", required=True, help="user id of the test interviewer")
+    options.add_argument("--version", help="the git SHA that /health must report")
+    options = options.parse_args()
+    try:
+        smoke(Stack(options.stack), options)
+    except Refused as refusal:
+        sys.exit(f"smoke: {refusal}")
+    except (ClientError, BotoCoreError) as error:
+        sys.exit(f"smoke: {error}")
+
+
+if __name__ == "__main__":
+    main()
