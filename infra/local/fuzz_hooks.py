@@ -30,14 +30,14 @@ ABSENT = {
 # What the document says of who may call an operation, and who that is here.
 ALLOWED = {
     "anyone": ["nobody"],
-    "the provider, by its signature": ["nobody"],
-    "anybody who is signed in": ["newcomer", "candidate", "interviewer", "admin"],
-    "anybody with a role": ["candidate", "interviewer", "admin"],
+    "the provider, by signature": ["nobody"],
+    "signed-in users": ["newcomer", "candidate", "interviewer", "admin"],
+    "users with a role": ["candidate", "interviewer", "admin"],
     "candidates": ["candidate"],
     "interviewers": ["interviewer"],
     "candidates and interviewers": ["candidate", "interviewer"],
-    "the two parties of the booking": ["candidate", "interviewer"],
-    "the two parties of the booking, and admins": ["candidate", "interviewer", "admin"],
+    "the parties of the booking": ["candidate", "interviewer"],
+    "the parties of the booking and admins": ["candidate", "interviewer", "admin"],
     "admins": ["admin"],
 }
 ROLES = ["nobody", "garbage", "newcomer", "candidate", "interviewer", "admin"]
@@ -54,7 +54,7 @@ def chooser(case):
 
 def allowed(operation):
     """The document's sentence on who may call an operation, as people of ours."""
-    said = operation.definition.raw["description"].rsplit("Who may call it: ", 1)[1].rstrip(".")
+    said = operation.definition.raw["description"].rsplit("Access: ", 1)[1].rstrip(".")
     return ALLOWED[said]
 
 

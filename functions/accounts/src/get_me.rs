@@ -11,7 +11,7 @@ use views::UserView;
 /// The route.
 pub fn route() -> Route {
     Route::get("get_me", "/api/user/me", Who::SignedIn, get_me)
-        .about("Shows who you are here. There is nobody before your first POST /api/user/sync.")
+        .about("Get the caller's profile. There is none before the first POST /api/user/sync.")
         .answers::<UserView>(200)
         .refuses(&[(404, "not_found")])
         .needs(Needs::table(&[Get]))

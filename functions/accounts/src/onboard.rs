@@ -25,8 +25,8 @@ use views::UserView;
 pub fn route() -> Route {
     Route::post("onboard", "/api/onboarding", Who::SignedIn, onboard)
         .about(
-            "Chooses your role, once, and says that you are at least 18 years old. The same role again changes nothing. \
-             Candidates may be given credits; interviewers describe themselves.",
+            "Choose a role, once, and confirm being at least 18 years old. Choosing the same role again changes \
+             nothing. Candidates may receive free credits; interviewers provide their profile.",
         )
         .body::<Onboard>()
         .answers::<UserView>(200)
@@ -35,34 +35,34 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put, Update]).gradual())
 }
 
-/// The role somebody chooses. What describes an interviewer is required of interviewers and refused of candidates.
+/// The chosen role and profile. The profile is required for interviewers and refused for candidates.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Onboard {
-    /// What you do here.
+    /// The role.
     role: ChosenRole,
-    /// That you are at least 18 years old; nobody else may take part.
+    /// Confirms being at least 18 years old; must be true.
     #[schemars(with = "bool", extend("const" = true))]
     adult: Option<bool>,
-    /// Your position, at most 120 characters.
+    /// Job title, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
     title: Option<String>,
-    /// Where you work, at most 120 characters.
+    /// Company, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
     company: Option<String>,
     /// Years of professional experience, at most 70.
     #[schemars(range(max = 70))]
     years_exp: Option<u32>,
-    /// About you, at most 4000 characters.
+    /// Biography, at most 4000 characters.
     #[schemars(length(min = 1, max = 4000))]
     bio: Option<String>,
-    /// What you interview about: 1 to 8 categories.
+    /// Categories to interview in, 1 to 8.
     #[schemars(length(min = 1, max = 8))]
     categories: Option<Vec<Category>>,
-    /// What you take, in credits per hour: 1 to 10000.
+    /// Rate in credits per hour, 1 to 10000.
     #[schemars(range(min = 1, max = 10_000))]
     credit_rate: Option<u32>,
-    /// Your IANA time zone, such as Europe/Berlin; candidates may leave it out.
+    /// IANA time zone, such as Europe/Berlin; optional for candidates.
     timezone: Option<String>,
 }
 
@@ -70,9 +70,9 @@ pub struct Onboard {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ChosenRole {
-    /// To be interviewed.
+    /// Be interviewed.
     Interviewee,
-    /// To interview.
+    /// Interview others.
     Interviewer,
 }
 
@@ -89,17 +89,17 @@ impl Onboard {
             ("creditRate", self.credit_rate.is_some()),
         ];
         let mut checks = Checks::new();
-        checks.require(self.adult == Some(true), "adult", "must be true: nobody under 18 may take part");
+        checks.require(self.adult == Some(true), "adult", "must be true: users must be at least 18 years old");
         for (field, is_given) in given {
             match self.role {
-                ChosenRole::Interviewee => checks.require(!is_given, field, "is for interviewers"),
-                ChosenRole::Interviewer => checks.require(is_given, field, "is required of interviewers"),
+                ChosenRole::Interviewee => checks.require(!is_given, field, "is only for interviewers"),
+                ChosenRole::Interviewer => checks.require(is_given, field, "is required for interviewers"),
             }
         }
         let timezone = self.timezone.as_deref().map(str::parse::<ZoneName>).transpose();
         match (self.role, &timezone) {
             (_, Err(refused)) => checks.require(false, "timezone", refused.to_string()),
-            (ChosenRole::Interviewer, Ok(None)) => checks.require(false, "timezone", "is required of interviewers"),
+            (ChosenRole::Interviewer, Ok(None)) => checks.require(false, "timezone", "is required for interviewers"),
             _ => {}
         }
         checks.finish()?;

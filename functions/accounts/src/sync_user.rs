@@ -19,27 +19,24 @@ use views::UserView;
 /// The route.
 pub fn route() -> Route {
     Route::post("sync_user", "/api/user/sync", Who::SignedIn, sync_user)
-        .about(
-            "Makes you known here, or brings what is known up to date. It is provisional: as soon as Clerk itself has \
-             told us about you, its word counts.",
-        )
+        .about("Create or update the caller's profile. The values are provisional until Clerk itself reports the user.")
         .optional_body::<SyncUser>()
         .answers::<UserView>(200)
         .idempotent()
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
-/// What the browser knows of a person. A member that is absent or null leaves what is stored as it is.
+/// The profile as the client knows it. Absent and null fields are left unchanged.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SyncUser {
-    /// What to call you, at most 100 characters.
+    /// Display name, at most 100 characters.
     #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
-    /// Your main e-mail address.
+    /// Primary e-mail address.
     #[schemars(length(max = 254))]
     email: Option<String>,
-    /// Your picture, an https address.
+    /// Profile picture, an https address.
     #[schemars(length(max = 2048))]
     image_url: Option<String>,
 }

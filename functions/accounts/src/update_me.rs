@@ -21,8 +21,8 @@ use views::UserView;
 pub fn route() -> Route {
     Route::patch("update_me", "/api/user/me", Who::Onboarded, update_me)
         .about(
-            "Changes what you say of yourself. What is absent or null stays as it is. Everything but name and time zone \
-             is for interviewers.",
+            "Update the caller's profile. Absent and null fields are left unchanged. Fields other than name and \
+             time zone are only for interviewers.",
         )
         .body::<UpdateMe>()
         .answers::<UserView>(200)
@@ -30,34 +30,34 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
-/// What is to change. A member that is absent or null stays as it is.
+/// The fields to update. Absent and null fields are left unchanged.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateMe {
-    /// What to call you, at most 100 characters.
+    /// Display name, at most 100 characters.
     #[schemars(length(min = 1, max = 100))]
     name: Option<String>,
-    /// Your IANA time zone, such as Europe/Berlin.
+    /// IANA time zone, such as Europe/Berlin.
     timezone: Option<String>,
-    /// Your position, at most 120 characters.
+    /// Job title, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
     title: Option<String>,
-    /// Where you work, at most 120 characters.
+    /// Company, at most 120 characters.
     #[schemars(length(min = 1, max = 120))]
     company: Option<String>,
     /// Years of professional experience, at most 70.
     #[schemars(range(max = 70))]
     years_exp: Option<u32>,
-    /// About you, at most 4000 characters.
+    /// Biography, at most 4000 characters.
     #[schemars(length(min = 1, max = 4000))]
     bio: Option<String>,
-    /// What you interview about: 1 to 8 categories.
+    /// Categories to interview in, 1 to 8.
     #[schemars(length(min = 1, max = 8))]
     categories: Option<Vec<Category>>,
-    /// What you take for new bookings, in credits per hour: 1 to 10000.
+    /// Rate for new bookings in credits per hour, 1 to 10000.
     #[schemars(range(min = 1, max = 10_000))]
     credit_rate: Option<u32>,
-    /// Whether new bookings are welcome.
+    /// Whether new bookings are accepted.
     accepting_bookings: Option<bool>,
 }
 
@@ -86,7 +86,7 @@ impl UpdateMe {
                 keep(profile.check());
             }
             None => keep(Err(ValidationError(
-                named.into_iter().map(|field| FieldError::new(field, "is for interviewers")).collect(),
+                named.into_iter().map(|field| FieldError::new(field, "is only for interviewers")).collect(),
             ))),
         }
         if refused.is_empty() { Ok(after) } else { Err(ValidationError(refused)) }

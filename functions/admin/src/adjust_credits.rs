@@ -31,8 +31,8 @@ const MOST: i64 = 1_000_000;
 pub fn route() -> Route {
     Route::post("adjust_credits", "/api/admin/users/{userId}/credits", Who::Admin, adjust_credits)
         .about(
-            "Gives a person credits or minutes, or takes some away. It needs an Idempotency-Key: the same key never \
-             moves anything twice, even after 24 hours.",
+            "Adjust a user's balance of credits or minutes. Requires an Idempotency-Key: the same key never applies \
+             an adjustment twice, even after 24 hours.",
         )
         .body::<Adjustment>()
         .answers::<AdjustedView>(200)
@@ -41,31 +41,31 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put]).gradual())
 }
 
-/// A correction of what is available to a person.
+/// A correction of a user's available balance.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Adjustment {
-    /// How much to give, or to take where it is negative: from 1 to 1000000 in either direction.
+    /// The amount to add, or to remove if negative: 1 to 1000000 in either direction.
     #[schemars(range(min = -1_000_000, max = 1_000_000))]
     amount: i64,
-    /// Of what: credits by default.
+    /// The asset; credits by default.
     asset: Option<Asset>,
-    /// Why: 3 to 500 characters. The person sees it.
+    /// The reason, 3 to 500 characters; shown to the user.
     #[schemars(length(min = 3, max = 500))]
     reason: String,
 }
 
 impl RequestBody for Adjustment {}
 
-/// What an adjustment led to.
+/// The result of an adjustment.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdjustedView {
-    /// Whose balance it is.
+    /// The user whose balance was adjusted.
     user_id: UserId,
-    /// The balances of the asset.
+    /// The user's balances of this asset.
     wallet: BalancesView,
-    /// The movement in the ledger.
+    /// The ledger transfer.
     #[schemars(with = "String")]
     transfer_id: TransferId,
 }

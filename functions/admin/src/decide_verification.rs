@@ -28,8 +28,8 @@ pub fn route() -> Route {
         decide_verification,
     )
     .about(
-        "Verifies an interviewer, which lists them, or refuses to. A decision can be changed later; the same decision \
-         again changes nothing.",
+        "Approve or reject an interviewer's verification request. Approval lists the interviewer. A decision \
+             can be changed later; repeating it changes nothing.",
     )
     .body::<NewDecision>()
     .answers::<UserView>(200)
@@ -38,13 +38,13 @@ pub fn route() -> Route {
     .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))
 }
 
-/// What an admin decided.
+/// A decision on a verification request.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewDecision {
     /// The decision.
     decision: Decision,
-    /// Why: 3 to 500 characters. The interviewer reads why they were refused.
+    /// The reason, 3 to 500 characters; shown to the interviewer after a rejection.
     #[schemars(length(min = 3, max = 500))]
     reason: Option<String>,
 }
@@ -53,9 +53,9 @@ pub struct NewDecision {
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum Decision {
-    /// The interviewer is who they say they are.
+    /// Approve the request.
     Verified,
-    /// That could not be established.
+    /// Reject the request.
     Rejected,
 }
 

@@ -17,12 +17,12 @@ use views::{AssetsView, UserView};
 /// The route.
 pub fn route() -> Route {
     Route::get("get_user", "/api/admin/users/{userId}", Who::Admin, get_user)
-        .about("Shows a person and their balances. Of a deleted account only the balances are left.")
+        .about("Get a user and their balances. Only the balances of a deleted account remain.")
         .answers::<AccountView>(200)
         .needs(Needs::table(&[Get, BatchGet]))
 }
 
-/// A person and what they have.
+/// A user and their balances.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Account")]
@@ -33,11 +33,11 @@ pub struct AccountView {
     /// When the account was deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     deleted_at: Option<Timestamp>,
-    /// Whether Clerk lets them in no more: then they are not listed, and their coming bookings are cancelled.
+    /// Whether the user is banned in Clerk. A banned user is not listed, and their upcoming bookings are cancelled.
     banned: bool,
-    /// Whether Clerk does not let them in for a while, mostly after too many wrong passwords; the same follows.
+    /// Whether the user is temporarily locked in Clerk, mostly after too many wrong passwords; has the effects of a ban.
     locked: bool,
-    /// When a lock ends by itself, where it does.
+    /// When the lock ends, if it ends by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     locked_until: Option<Timestamp>,
     /// The balances of each asset.

@@ -12,7 +12,7 @@ use views::{BookingView, List};
 /// The route.
 pub fn route() -> Route {
     Route::get("list_all_bookings", "/api/admin/bookings", Who::Admin, list_all_bookings)
-        .about("Lists all bookings, the latest made first.")
+        .about("List all bookings, newest first.")
         .query::<page::Asked>()
         .answers::<List<BookingView>>(200)
         .needs(Needs::table(&[Get, BatchGet, QueryTable]))

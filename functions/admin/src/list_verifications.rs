@@ -18,34 +18,34 @@ use views::List;
 /// The route.
 pub fn route() -> Route {
     Route::get("list_verifications", "/api/admin/verifications", Who::Admin, list_verifications)
-        .about("Lists the verifications that are not decided yet, oldest first.")
+        .about("List pending verification requests, oldest first.")
         .query::<page::Asked>()
         .answers::<List<VerificationView>>(200)
         .needs(Needs::table(&[Get, BatchGet]).indexes(&["gsi1"]))
 }
 
-/// A verification that waits for a decision.
+/// A pending verification request.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Verification")]
 pub struct VerificationView {
-    /// Who asks.
+    /// The interviewer's user id.
     interviewer_id: UserId,
-    /// Their name.
+    /// Display name.
     name: Option<String>,
-    /// Their position.
+    /// Job title.
     title: String,
-    /// Where they work.
+    /// Company.
     company: String,
-    /// Their profile on linkedin.com.
+    /// LinkedIn profile.
     linkedin_url: Option<String>,
-    /// Their e-mail address at work.
+    /// Work e-mail address.
     work_email: Option<String>,
-    /// What they say.
+    /// The interviewer's notes.
     notes: String,
-    /// Where it stands.
+    /// The current status.
     status: Verification,
-    /// When it was asked for.
+    /// When it was submitted.
     submitted_at: Timestamp,
 }
 

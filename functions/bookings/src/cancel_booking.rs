@@ -24,10 +24,10 @@ use crate::party::{own, show};
 pub fn route() -> Route {
     Route::post("cancel_booking", "/api/bookings/{bookingId}/cancel", Who::Parties, cancel_booking)
         .about(
-            "Cancels a booking before its start and releases the price. After its end, until it is settled, the \
-             candidate can object with code DID_NOT_TAKE_PLACE, unless attendance shows otherwise: the booking stays \
-             SCHEDULED and shows the objection, until an hour after the end everything is known that decides it. \
-             Cancelling again changes nothing.",
+            "Cancel a booking before its start and release the price. After the end and before settlement, the \
+             candidate can object with code DID_NOT_TAKE_PLACE, unless attendance shows otherwise. The booking \
+             stays SCHEDULED and shows the objection until everything that decides it is known, an hour after the \
+             end. Cancelling again changes nothing.",
         )
         .body::<CancelBooking>()
         .answers::<BookingView>(200)
@@ -36,18 +36,18 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, QueryTable, Put, Delete]).gradual())
 }
 
-/// Why.
+/// The reason for a cancellation or an objection.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CancelBooking {
-    /// In your words, 3 to 500 characters; the other party reads it.
+    /// The reason, 3 to 500 characters; shown to the other party.
     #[schemars(length(min = 3, max = 500))]
     reason: String,
-    /// To object after the end.
+    /// The code of an objection after the end.
     code: Option<ObjectionCode>,
 }
 
-/// What a party can object with.
+/// The code of an objection.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 enum ObjectionCode {

@@ -23,10 +23,10 @@ use crate::party::{own, show};
 pub fn route() -> Route {
     Route::post("complete_booking", "/api/bookings/{bookingId}/complete", Who::Interviewer, complete_booking)
         .about(
-            "Says, after the end, that the session took place. Where attendance shows it too, the price is paid at \
-             once. Where attendance cannot tell, or part of it is still to be told, it is remembered: an hour after the \
-             end attendance decides, or else it is paid a day after the end, unless the candidate objects. Where \
-             attendance shows that it was not held, it is refused.",
+            "Mark a session as completed after its end. If attendance confirms it, the price is paid at once. If \
+             attendance is inconclusive or not fully known yet, the request is recorded: attendance decides an hour \
+             after the end, or else the price is paid a day after the end unless the candidate objects. If \
+             attendance shows that the session was not held, the request is refused.",
         )
         .optional_body::<NoBody>()
         .answers::<BookingView>(200)

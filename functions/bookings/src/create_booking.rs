@@ -28,8 +28,8 @@ use crate::offer::{Days, Offer, read_keys};
 pub fn route() -> Route {
     Route::post("create_booking", "/api/bookings", Who::Interviewee, create_booking)
         .about(
-            "Books a slot. The price is held from your credits in the same instant; it is paid to the interviewer when \
-             the session has taken place, and released when it has not.",
+            "Book a slot. The price is held from the caller's credits at once. It is paid to the interviewer after \
+             the session, or released if the session does not take place.",
         )
         .body::<CreateBooking>()
         .answers::<BookedView>(201)
@@ -49,32 +49,32 @@ pub fn route() -> Route {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreateBooking {
-    /// With whom.
+    /// The interviewer's user id.
     interviewer_id: UserId,
-    /// When it begins: the start of one of the interviewer's slots.
+    /// The start of one of the interviewer's slots.
     start_time: Instant,
-    /// When it ends; where given, it must be the slot's end.
+    /// The end of the slot; if given, it must match.
     end_time: Option<Instant>,
-    /// The price you were shown; where given, another price is refused.
+    /// The price shown to the user; if given, a different current price is refused.
     price_credits: Option<u64>,
 }
 
 impl RequestBody for CreateBooking {}
 
-/// A booking just made, and what is left.
+/// The new booking and the remaining balance.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "BookedBooking")]
 struct BookedView {
     #[serde(flatten)]
     booking: BookingView,
-    /// Your credits after the hold.
+    /// The caller's credit balances after the hold.
     wallet: RemainingView,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct RemainingView {
-    /// May be spent.
+    /// Available to spend.
     available: u64,
     /// Reserved for bookings.
     held: u64,

@@ -15,7 +15,7 @@ use views::BookingView;
 /// The route.
 pub fn route() -> Route {
     Route::get("get_booking", "/api/bookings/{bookingId}", Who::PartiesOrAdmin, get_booking)
-        .about("Shows a booking.")
+        .about("Get a booking.")
         .answers::<BookingView>(200)
         .needs(Needs::table(&[Get, BatchGet]))
 }

@@ -30,32 +30,32 @@ const ISSUED_BEFORE: SignedDuration = SignedDuration::from_secs(10);
 pub fn route() -> Route {
     Route::get("get_call", "/api/calls/{callId}", Who::Parties, get_call)
         .about(
-            "Lets a party into the call, from 10 minutes before the start to 30 minutes after the end: a token for \
-             this call alone, valid until the door closes.",
+            "Get a token to join the call. Available from 10 minutes before the start to 30 minutes after the end. \
+             The token is for this call only and expires when the call closes.",
         )
         .answers::<CallView>(200)
         .refuses(&[(409, "call_not_open"), (409, "booking_cancelled"), (503, "upstream_unavailable")])
         .needs(Needs::table(&[Get, BatchGet]).secrets(&[Provider::Stream]))
 }
 
-/// What it takes to join.
+/// What a client needs to join the call.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Call")]
 struct CallView {
-    /// The call's id at Stream; equals the booking's.
+    /// The Stream call id, equal to the booking's id.
     call_id: BookingId,
-    /// The call's type at Stream.
+    /// The Stream call type.
     call_type: &'static str,
-    /// The key of our Stream app.
+    /// The Stream API key.
     api_key: String,
-    /// Lets this person into this call.
+    /// A Stream token for this user and this call.
     token: String,
-    /// Who joins.
+    /// The caller's user id.
     user_id: UserId,
-    /// When the door closes and the token with it.
+    /// When the call closes and the token expires.
     expires_at: Timestamp,
-    /// Where consent to recording stands.
+    /// The state of consent to recording.
     consent: DoorConsent,
     /// The booking.
     booking: BookingView,
@@ -63,9 +63,9 @@ struct CallView {
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct DoorConsent {
-    /// Your latest word.
+    /// The caller's latest choice; null before the first.
     mine: Option<bool>,
-    /// Whether both parties have said yes.
+    /// Whether both parties have consented.
     both: bool,
 }
 

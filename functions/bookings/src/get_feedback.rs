@@ -17,9 +17,10 @@ use crate::party::own;
 pub fn route() -> Route {
     Route::get("get_feedback", "/api/bookings/{bookingId}/feedback", Who::Parties, get_feedback)
         .about(
-            "Shows the feedback on a session. Every quote in it was found in the stored transcript. It is practice \
-             feedback to the candidate, not a hiring assessment. 404 `feedback_not_ready` means that it may still come; a 409 \
-             says why it does not: the booking was cancelled, or nothing was recorded, or nobody came, or it failed.",
+            "Get the feedback on a session. Every quote was found in the stored transcript. It is practice feedback \
+             for the candidate, not a hiring assessment. 404 `feedback_not_ready` means that it may still arrive; \
+             409 says why it will not: the booking was cancelled, nothing was recorded, nobody came, or generation \
+             failed.",
         )
         .answers::<Feedback>(200)
         .refuses(&[(404, "feedback_not_ready"), (409, "feedback_failed"), (409, "booking_cancelled")])

@@ -25,7 +25,7 @@ const LINK_SECONDS: u64 = 15 * 60;
 /// The route.
 pub fn route() -> Route {
     Route::get("get_recording", "/api/bookings/{bookingId}/recording", Who::Parties, get_recording)
-        .about("Gives links to the recordings of a session, one per file, each valid for 15 minutes.")
+        .about("Get links to a session's recordings, one per file, each valid for 15 minutes.")
         .answers::<RecordingsView>(200)
         .needs(Needs::table(&[Get, BatchGet, QueryTable]).media(&[(&[Object::Get], &["recordings"])]).retention())
 }
@@ -34,7 +34,7 @@ pub fn route() -> Route {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Recordings")]
 struct RecordingsView {
-    /// By start.
+    /// The recordings by start time.
     items: Vec<RecordingView>,
 }
 
@@ -42,13 +42,13 @@ struct RecordingsView {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Recording")]
 struct RecordingView {
-    /// Where to watch it. Whoever has the link can.
+    /// A link to the file. Anyone with the link can watch it.
     url: String,
-    /// Until when the link can be used.
+    /// When the link expires.
     expires_at: Timestamp,
-    /// When the recording begins.
+    /// When the recording starts.
     start_time: Timestamp,
-    /// How long it is.
+    /// Length in seconds.
     duration_seconds: u64,
 }
 

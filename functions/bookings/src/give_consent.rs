@@ -26,8 +26,8 @@ use crate::party::own;
 pub fn route() -> Route {
     Route::post("give_consent", "/api/calls/{callId}/consent", Who::Parties, give_consent)
         .about(
-            "Says whether the session may be recorded and transcribed. Nothing is recorded before both parties have \
-             said yes; a no still lets them talk, and a yes can be withdrawn: the recording stops.",
+            "Give or withdraw consent to recording and transcription. Recording starts only after both parties have \
+             consented, and stops when either withdraws consent. The call itself needs no consent.",
         )
         .body::<GiveConsent>()
         .answers::<ConsentView>(200)
@@ -36,11 +36,11 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
-/// A word on being recorded.
+/// Consent to recording, or its withdrawal.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct GiveConsent {
-    /// The version of the text that you were shown. Only the present one is taken.
+    /// The version of the consent text shown to the user; only the current one is accepted.
     #[schemars(extend("enum" = [CONSENT_VERSION]))]
     version: String,
     /// Whether the session may be recorded and transcribed.

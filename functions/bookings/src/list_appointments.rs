@@ -16,7 +16,7 @@ use views::{BookingView, List};
 /// The route.
 pub fn route() -> Route {
     Route::get("list_appointments", "/api/appointments", Who::Participant, list_appointments)
-        .about("Lists your bookings by their start: those that are still to be held, soonest first, or the others, latest first.")
+        .about("List the caller's bookings by start time. Upcoming ones come soonest first, past ones latest first.")
         .query::<Appointments>()
         .answers::<List<BookingView>>(200)
         .needs(Needs::table(&[Get, BatchGet]).indexes(&["gsi1", "gsi2"]))
@@ -36,13 +36,13 @@ enum Scope {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Appointments {
-    /// Which of your bookings.
+    /// Which bookings to list.
     #[serde(default)]
     scope: Scope,
-    /// How many at most, 1 to 100; 20 where not given.
+    /// The page size: 1 to 100, 20 by default.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// Where to go on.
+    /// The `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 

@@ -30,8 +30,8 @@ use crate::party::{own, show};
 pub fn route() -> Route {
     Route::post("reschedule_booking", "/api/bookings/{bookingId}/reschedule", Who::Interviewee, reschedule_booking)
         .about(
-            "Moves a session to another slot of the same interviewer and the same length, until two hours before its \
-             start and at most twice. The price stays as it was held.",
+            "Reschedule a session to another slot of the same interviewer and length. Allowed until two hours \
+             before the start and at most twice. The price does not change.",
         )
         .body::<RescheduleBooking>()
         .answers::<BookingView>(200)
@@ -45,7 +45,7 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put, Delete, Check]).gradual())
 }
 
-/// Where to.
+/// The new slot.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct RescheduleBooking {

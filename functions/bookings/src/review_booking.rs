@@ -24,8 +24,10 @@ use crate::party::own;
 /// The route.
 pub fn route() -> Route {
     Route::post("review_booking", "/api/bookings/{bookingId}/review", Who::Interviewee, review_booking)
-        .about("Rates the interviewer, once, after the session was completed. The rating counts in the directory, and others read \
-             what you say, without your name.")
+        .about(
+            "Review the interviewer after a completed session. One review per booking. The rating counts towards \
+             the interviewer's average; the comment is published without the reviewer's name.",
+        )
         .body::<ReviewBooking>()
         .answers::<ReviewView>(201)
         .idempotent()
@@ -33,14 +35,14 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
-/// How it was.
+/// A review of a session.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ReviewBooking {
     /// 1 to 5.
     #[schemars(range(min = 1, max = 5))]
     rating: i64,
-    /// In your words, up to 2000 characters.
+    /// A comment of up to 2000 characters.
     #[schemars(length(max = 2000))]
     comment: Option<String>,
 }
@@ -52,11 +54,11 @@ impl RequestBody for ReviewBooking {}
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Review")]
 struct ReviewView {
-    /// Of which booking.
+    /// The booking's id.
     booking_id: BookingId,
     /// 1 to 5.
     rating: u8,
-    /// In the candidate's words.
+    /// The candidate's comment.
     #[serde(skip_serializing_if = "Option::is_none")]
     comment: Option<String>,
     /// When.

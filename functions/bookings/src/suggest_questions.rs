@@ -33,7 +33,7 @@ const SYSTEM_INSTRUCTION: &str = "You prepare people for technical mock intervie
 /// The route.
 pub fn route() -> Route {
     Route::post("suggest_questions", "/api/ai/questions", Who::Onboarded, suggest_questions)
-        .about("Suggests questions for a session, for either party. Nothing is stored.")
+        .about("Suggest interview questions. Nothing is stored.")
         .optional_body::<SuggestQuestions>()
         .answers::<Questions>(200)
         .refuses(&[(404, "not_found"), (503, "upstream_unavailable")])
@@ -44,15 +44,15 @@ pub fn route() -> Route {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SuggestQuestions {
-    /// Whose categories to ask about, where none are given.
+    /// An interviewer whose categories to ask about if none are given.
     interviewer_id: Option<UserId>,
-    /// What to ask about, up to 8.
+    /// Categories to ask about, up to 8.
     #[schemars(length(max = 8))]
     categories: Option<Vec<Category>>,
-    /// For whom, such as `senior`; up to 40 characters.
+    /// The candidate's level, such as `senior`; up to 40 characters.
     #[schemars(length(min = 1, max = 40))]
     seniority: Option<String>,
-    /// How many questions, 1 to 10; 5 where not given.
+    /// How many questions, 1 to 10; 5 by default.
     #[schemars(range(min = 1, max = 10))]
     count: Option<i64>,
 }
@@ -64,7 +64,7 @@ impl RequestBody for SuggestQuestions {
 /// Suggested questions.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 struct Questions {
-    /// From warm-up to demanding.
+    /// The questions, from warm-up to demanding.
     questions: Vec<Question>,
 }
 
@@ -73,11 +73,11 @@ struct Questions {
 #[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the contract calls it so")]
 struct Question {
-    /// As it would be asked.
+    /// The question.
     question: String,
     /// Why it is asked and what a good answer shows.
     rationale: String,
-    /// What may be asked next.
+    /// Follow-up questions.
     follow_ups: Vec<String>,
 }
 

@@ -18,9 +18,9 @@ use store::{Tx, availability, keys};
 pub fn route() -> Route {
     Route::post("create_availability", "/api/availability", Who::Interviewer, create_availability)
         .about(
-            "Declares when you can be booked: once, or every week in local time, which follows changes of the clock. It \
-             is cut into slots of `sessionMinutes` from its start. At most 60 rules, and none overlaps another; all of them \
-             together have room for some 900 exceptions.",
+            "Create an availability rule. It applies once, or every week in local time, which follows daylight \
+             saving time. The window is divided into slots of `sessionMinutes` from its start. An interviewer can \
+             have up to 60 rules, which must not overlap, with about 900 exceptions in total.",
         )
         .body::<NewAvailability>()
         .answers::<AvailabilityRule>(201)

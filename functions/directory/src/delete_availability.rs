@@ -14,7 +14,7 @@ use store::{Tx, availability, keys};
 /// The route.
 pub fn route() -> Route {
     Route::delete("delete_availability", "/api/availability/{availabilityId}", Who::Interviewer, delete_availability)
-        .about("Takes an availability rule back. Bookings that were made from it stand.")
+        .about("Delete an availability rule. Existing bookings are not affected.")
         .answers_empty(204)
         .needs(Needs::table(&[Get, BatchGet, Put, Update]))
 }

@@ -15,12 +15,15 @@ use crate::view::InterviewerCardView;
 /// The route.
 pub fn route() -> Route {
     Route::get("get_interviewer", "/api/interviewers/{interviewerId}", Who::SignedIn, get_interviewer)
-        .about("Shows one interviewer. Who cannot be booked is seen by those only who have booked them before.")
+        .about(
+            "Get an interviewer's public profile. An interviewer who cannot be booked is visible only to users who \
+             have booked them before.",
+        )
         .answers::<InterviewerDetailsView>(200)
         .needs(Needs::table(&[Get, BatchGet]))
 }
 
-/// An interviewer, with what they say about themselves.
+/// An interviewer's public profile.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "InterviewerDetails")]
@@ -28,9 +31,9 @@ pub struct InterviewerDetailsView {
     /// What the list shows too.
     #[serde(flatten)]
     card: InterviewerCardView,
-    /// About them.
+    /// Biography.
     bio: String,
-    /// Their IANA time zone.
+    /// IANA time zone.
     timezone: String,
     /// Whether they can be booked.
     listed: bool,

@@ -14,7 +14,7 @@ use views::List;
 /// The route.
 pub fn route() -> Route {
     Route::get("list_availability", "/api/availability", Who::Interviewer, list_availability)
-        .about("Lists your availability rules, in the order in which they were declared.")
+        .about("List the caller's availability rules in order of creation.")
         .query::<page::Asked>()
         .answers::<List<AvailabilityRule>>(200)
         .needs(Needs::table(&[Get, BatchGet]))

@@ -17,7 +17,7 @@ use crate::view::InterviewerCardView;
 /// The route.
 pub fn route() -> Route {
     Route::get("list_interviewers", "/api/interviewers", Who::SignedIn, list_interviewers)
-        .about("Lists the interviewers who can be booked. A page may be short, or empty, while there is a next one.")
+        .about("List the interviewers who can be booked. A page may be short or empty even if there is a next one.")
         .query::<Filter>()
         .answers::<List<InterviewerCardView>>(200)
         .needs(Needs::table(&[Get, QueryTable]))
@@ -27,16 +27,16 @@ pub fn route() -> Route {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Filter {
-    /// Only those who interview about this.
+    /// Only interviewers of this category.
     category: Option<Category>,
-    /// Only those with at least so many years of experience.
+    /// Only interviewers with at least this many years of experience.
     min_years: Option<u32>,
-    /// Only those who take at most so many credits per hour.
+    /// Only interviewers whose rate is at most this many credits per hour.
     max_rate: Option<u32>,
-    /// How many at most: 1 to 100, 20 by default.
+    /// The page size: 1 to 100, 20 by default.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 

@@ -20,23 +20,24 @@ use crate::known::known;
 pub fn route() -> Route {
     Route::get("list_reviews", "/api/interviewers/{interviewerId}/reviews", Who::SignedIn, list_reviews)
         .about(
-            "Lists what candidates say of an interviewer whom you may look at, newest first. Who said it is not told.",
+            "List an interviewer's reviews, newest first. Reviewers are not named. The interviewer must be visible \
+             to the caller.",
         )
         .query::<page::Asked>()
         .answers::<List<InterviewerReviewView>>(200)
         .needs(Needs::table(&[Get, BatchGet, QueryTable]))
 }
 
-/// What a candidate says of an interviewer.
+/// A candidate's review of an interviewer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "InterviewerReview")]
 pub struct InterviewerReviewView {
-    /// 1 to 5.
+    /// The rating, 1 to 5.
     rating: u8,
-    /// In their words; null where they gave none.
+    /// The comment; null if there is none.
     comment: Option<String>,
-    /// When.
+    /// When it was written.
     created_at: Timestamp,
 }
 

@@ -23,10 +23,7 @@ use store::{StoreError, keys};
 /// The route.
 pub fn route() -> Route {
     Route::get("list_slots", "/api/interviewers/{interviewerId}/slots", Who::SignedIn, list_slots)
-        .about(
-            "Lists the times at which an interviewer can be booked, soonest first: only what lies in the future, at most \
-             180 days ahead, and is free.",
-        )
+        .about("List an interviewer's free slots, soonest first, up to 180 days ahead.")
         .query::<Asked>()
         .answers::<Slots>(200)
         .needs(Needs::table(&[Get, BatchGet, QueryTable]))
@@ -38,14 +35,14 @@ pub fn route() -> Route {
 pub struct Asked {
     /// The first day in the interviewer's time zone, or the first instant; now by default.
     from: Option<String>,
-    /// The day or the instant that is not included any more; seven days later by default.
+    /// The end of the range, exclusive: a day or an instant; seven days later by default.
     to: Option<String>,
 }
 
-/// The times at which an interviewer can be booked.
+/// An interviewer's free slots.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Slots {
-    /// Soonest first.
+    /// The slots, soonest first.
     items: Vec<Slot>,
 }
 

@@ -22,8 +22,8 @@ use store::user::VerificationRequest;
 pub fn route() -> Route {
     Route::post("submit_verification", "/api/verification", Who::Interviewer, submit_verification)
         .about(
-            "Asks to be verified, which makes you listed and bookable once an admin agrees. What you send replaces what \
-             you sent before and was not decided yet; after a refusal you may ask again.",
+            "Request verification as an interviewer. After an admin's approval the interviewer is listed and can be \
+             booked. A new request replaces a pending one; after a rejection, another can be submitted.",
         )
         .body::<NewVerification>()
         .answers::<SubmittedView>(202)
@@ -32,32 +32,32 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put]))
 }
 
-/// What helps an admin to verify an interviewer.
+/// A verification request.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewVerification {
-    /// Your profile on linkedin.com, an https address.
+    /// LinkedIn profile, an https address on linkedin.com.
     #[schemars(length(max = 2048))]
     linkedin_url: Option<String>,
-    /// Your e-mail address at work.
+    /// Work e-mail address.
     #[schemars(length(max = 254))]
     work_email: Option<String>,
-    /// What else there is to say: 1 to 2000 characters.
+    /// Further notes, 1 to 2000 characters.
     #[schemars(length(min = 1, max = 2000))]
     notes: String,
 }
 
 impl RequestBody for NewVerification {}
 
-/// A verification that waits for an admin.
+/// A pending verification request.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubmittedView {
-    /// Who asked.
+    /// The interviewer's user id.
     interviewer_id: UserId,
-    /// Where it stands.
+    /// The current status.
     status: Verification,
-    /// When it was asked for.
+    /// When it was submitted.
     submitted_at: Timestamp,
 }
 

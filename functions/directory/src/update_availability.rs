@@ -19,8 +19,8 @@ use store::{Tx, availability, keys};
 pub fn route() -> Route {
     Route::patch("update_availability", "/api/availability/{availabilityId}", Who::Interviewer, update_availability)
         .about(
-            "Changes on which days a weekly rule does not apply, and until when it does. What is absent stays as it is. \
-             Bookings that were made from it stand.",
+            "Update the exceptions or the end date of a weekly availability rule. Absent fields are left unchanged. \
+             Existing bookings are not affected.",
         )
         .body::<UpdateAvailability>()
         .answers::<AvailabilityRule>(200)
@@ -29,14 +29,14 @@ pub fn route() -> Route {
         .needs(Needs::table(&[Get, BatchGet, Put, Update]))
 }
 
-/// What is to change of a weekly rule.
+/// The fields of a weekly rule to update.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UpdateAvailability {
-    /// All local dates on which the window is closed: these take the place of those that were named before.
+    /// The local dates on which the window is closed; replaces the previous list.
     #[schemars(length(max = 366))]
     exceptions: Option<Vec<String>>,
-    /// The last local date; null where there is to be no end.
+    /// The last local date; null for no end date.
     #[serde(default)]
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     until: NewEnd,

@@ -11,25 +11,25 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Interviewer")]
 pub struct InterviewerCardView {
-    /// Identifies them.
+    /// The interviewer's user id.
     pub interviewer_id: UserId,
-    /// Their name.
+    /// Display name.
     pub name: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     pub image_url: Option<String>,
-    /// Their position.
+    /// Job title.
     pub title: String,
-    /// Where they work.
+    /// Company.
     pub company: String,
     /// Years of professional experience.
     pub years_exp: u32,
-    /// What they interview about.
+    /// Categories to interview in.
     pub categories: Vec<Category>,
-    /// What they take, in credits per hour.
+    /// Rate in credits per hour.
     pub credit_rate: u32,
-    /// The mean of the ratings they received, 1 to 5, to two decimals; null before the first.
+    /// Average rating, 1 to 5, to two decimals; null before the first.
     pub rating: Option<f64>,
-    /// How many ratings they received.
+    /// Number of ratings.
     pub review_count: u64,
 }
 

@@ -11,7 +11,7 @@ const PAGE: &str = include_str!("docs_page.html");
 /// The route.
 pub fn route() -> Route {
     Route::get("docs_page", "/docs", Who::Anyone, docs_page)
-        .about("Shows the description of this API as a page for people.")
+        .about("Show the API documentation.")
         .needs(Needs::NOTHING.memory_mb(128))
 }
 

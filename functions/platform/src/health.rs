@@ -10,16 +10,16 @@ use serde::Serialize;
 /// The route.
 pub fn route() -> Route {
     Route::get("health", "/health", Who::Anyone, health)
-        .about("Says that it runs, and which version it is.")
+        .about("Check the health and version of the service.")
         .answers::<Health>(200)
         .needs(Needs::NOTHING.memory_mb(128))
 }
 
-/// That it runs.
+/// The health of the service.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// Always `ok`: what does not run does not answer.
+    /// Always `ok`.
     status: &'static str,
     /// The commit it was built from.
     version: String,

@@ -10,7 +10,7 @@ const DOCUMENT: &str = include_str!("../openapi.json");
 /// The route.
 pub fn route() -> Route {
     Route::get("openapi_document", "/api/openapi.json", Who::Anyone, openapi_document)
-        .about("Describes this API as an OpenAPI 3.1 document.")
+        .about("Get the OpenAPI 3.1 document of this API.")
         .needs(Needs::NOTHING.memory_mb(128))
 }
 

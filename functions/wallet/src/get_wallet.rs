@@ -15,21 +15,21 @@ use views::AssetsView;
 /// The route.
 pub fn route() -> Route {
     Route::get("get_wallet", "/api/wallet", Who::Onboarded, get_wallet)
-        .about("Shows your balances, and what you spent and earned this month.")
+        .about("Get the caller's balances, and what they spent and earned this month.")
         .answers::<WalletView>(200)
         .needs(Needs::table(&[Get, BatchGet]))
 }
 
-/// What a person has.
+/// The caller's balances.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Wallet")]
 pub struct WalletView {
     /// The balances of each asset.
     assets: AssetsView,
-    /// Credits paid for sessions in this month of UTC.
+    /// Credits paid for sessions this month (UTC).
     spent_this_month: u64,
-    /// Credits earned by conducting sessions in this month of UTC.
+    /// Credits earned by conducting sessions this month (UTC).
     earned_this_month: u64,
 }
 

@@ -20,8 +20,8 @@ use views::List;
 pub fn route() -> Route {
     Route::get("list_transactions", "/api/wallet/transactions", Who::Onboarded, list_transactions)
         .about(
-            "Lists what changed your balances, newest first: one row per balance. A page may be short, or empty, while \
-             there is a next one.",
+            "List the caller's transactions, newest first. Each row is a change of one balance. A page may be short \
+             or empty even if there is a next one.",
         )
         .query::<Filter>()
         .answers::<List<TransactionView>>(200)
@@ -34,13 +34,13 @@ pub fn route() -> Route {
 pub struct Filter {
     /// Only this asset.
     asset: Option<Asset>,
-    /// Only rows of this type.
+    /// Only transactions of this type.
     #[serde(rename = "type")]
     kind: Option<TransactionType>,
-    /// How many at most: 1 to 100, 20 by default.
+    /// The page size: 1 to 100, 20 by default.
     #[schemars(range(min = 1, max = 100))]
     limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     cursor: Option<String>,
 }
 
@@ -51,19 +51,19 @@ pub struct Filter {
 pub struct TransactionView {
     /// Identifies this row.
     transaction_id: TransactionId,
-    /// What it was for.
+    /// The type of the transaction.
     #[serde(rename = "type")]
     kind: Word<TransactionType>,
-    /// What was moved.
+    /// The asset.
     asset: Word<Asset>,
     /// Which balance changed.
     balance: Word<Balance>,
-    /// By how much; negative where it became less.
+    /// The change; negative if the balance decreased.
     amount: i64,
     /// The booking it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     booking_id: Option<BookingId>,
-    /// Why, in an admin's words.
+    /// The reason an admin gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
     /// When.

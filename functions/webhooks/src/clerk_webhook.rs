@@ -31,8 +31,8 @@ mod tests;
 pub fn route() -> Route {
     Route::post("clerk_webhook", "/api/webhooks/clerk", Who::Signed, clerk_webhook)
         .about(
-            "Takes events of Clerk, signed by the Svix scheme. Repeats, older news and events of no concern are \
-             acknowledged and change nothing.",
+            "Receive events from Clerk, signed with the Svix scheme. Duplicate, outdated and irrelevant events are \
+             acknowledged and ignored.",
         )
         .answers::<Received>(200)
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]).secrets(&[Provider::Clerk]))

@@ -36,8 +36,8 @@ mod tests;
 pub fn route() -> Route {
     Route::post("stream_webhook", "/api/webhooks/stream", Who::Signed, stream_webhook)
         .about(
-            "Takes events of Stream. The signature covers the uncompressed body. Repeats and events of no concern are \
-             acknowledged and change nothing.",
+            "Receive events from Stream. The signature covers the uncompressed body. Duplicate and irrelevant \
+             events are acknowledged and ignored.",
         )
         .answers::<Received>(200)
         .needs(Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Stream]))

@@ -69,7 +69,7 @@ pub struct Attendance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeInCall {
-    /// Both at the same time.
+    /// How long both were in the call at the same time.
     pub together_seconds: u64,
     /// The candidate.
     pub interviewee_seconds: u64,

@@ -15,7 +15,7 @@ pub struct Bookable {
     /// Whether bookings are possible at all.
     #[serde(default)]
     pub listed: bool,
-    /// Credits per hour.
+    /// Rate in credits per hour.
     #[serde(default)]
     pub credit_rate: u32,
     /// The version of the availability document.

@@ -41,7 +41,7 @@ pub const RESCHEDULE_UNTIL: SignedDuration = SignedDuration::from_hours(2);
 /// How often a session can be moved.
 pub const RESCHEDULES_AT_MOST: u32 = 2;
 
-/// Who ended a booking before it took place.
+/// Who cancelled a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CancelledBy {
@@ -62,7 +62,7 @@ impl From<Party> for CancelledBy {
     }
 }
 
-/// A reason that programs can act on.
+/// A machine-readable reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum CancelCode {
@@ -70,11 +70,11 @@ pub enum CancelCode {
     DidNotTakePlace,
     /// A party's account was deleted.
     AccountDeleted,
-    /// A party is shut out, for good or for a while.
+    /// A party is banned or locked.
     AccountUnavailable,
-    /// The interviewer did not come.
+    /// The interviewer did not attend.
     InterviewerNoShow,
-    /// Nobody said that it took place.
+    /// Nobody marked the session as completed.
     NotConfirmed,
 }
 
@@ -109,7 +109,7 @@ pub struct Objection {
 pub enum State {
     /// It will take place, or nobody has settled it yet. The price is held.
     Scheduled {
-        /// When the interviewer said that it took place, where attendance could not tell.
+        /// When the interviewer marked the session as completed, if attendance was inconclusive.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         completion_requested_at: Option<Timestamp>,
         /// The candidate's word that it did not take place, until Stream was asked.
@@ -157,7 +157,7 @@ pub struct Booking {
     pub end_time: Timestamp,
     /// The price, held from the candidate at booking.
     pub credits_charged: u64,
-    /// Where it stands.
+    /// The current status.
     #[serde(flatten)]
     pub state: State,
     /// What the parties said to being recorded.

@@ -11,13 +11,13 @@ use crate::user::{InterviewerProfile, User};
 pub struct Card {
     /// Whose it is.
     pub interviewer_id: UserId,
-    /// Their name.
+    /// Display name.
     #[serde(default)]
     pub name: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     #[serde(default)]
     pub image_url: Option<String>,
-    /// Their IANA time zone.
+    /// IANA time zone.
     pub timezone: String,
     /// Their profile.
     pub profile: InterviewerProfile,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a wallet holds an amount of.
+/// What a wallet holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Asset {

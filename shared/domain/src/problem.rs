@@ -36,12 +36,12 @@ pub enum Kind {
     Unavailable,
 }
 
-/// One field that was refused, named as in the request's JSON.
+/// A field that failed validation, named as in the request's JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct FieldError {
-    /// The member's name in the request, with dots for nested members.
+    /// The field's path in the request, with dots for nested fields.
     pub field: String,
-    /// What is wrong with it, for people.
+    /// What is wrong with it, in plain words.
     pub message: String,
 }
 
@@ -124,14 +124,14 @@ impl Checks {
     pub fn text(&mut self, field: &str, text: &str, min: usize, max: usize) {
         self.length(field, text, min, max);
         let fits = text.chars().all(text::fits_a_text);
-        self.require(fits, field, "must not have control characters or such as change the direction of writing");
+        self.require(fits, field, "must not contain control characters or characters that change the text direction");
     }
 
     /// The same for what is shown as a single line, such as a name: characters that are not seen are refused, but for those
     /// that shape letters and pictures.
     pub fn line(&mut self, field: &str, text: &str, min: usize, max: usize) {
         self.length(field, text, min, max);
-        self.require(text.chars().all(text::fits_a_line), field, "must not have control characters or unseen ones");
+        self.require(text.chars().all(text::fits_a_line), field, "must not contain control or invisible characters");
     }
 
     fn length(&mut self, field: &str, text: &str, min: usize, max: usize) {

@@ -17,7 +17,7 @@ use crate::ledger::Balance;
 pub struct Moved {
     /// Its id.
     pub transfer_id: String,
-    /// What was moved.
+    /// The asset.
     pub asset: String,
     /// How much.
     pub amount: u64,
@@ -42,7 +42,7 @@ pub struct Line {
     pub line_id: String,
     /// The transfer that it tells of.
     pub transfer_id: String,
-    /// What was moved.
+    /// The asset.
     pub asset: String,
     /// Which balance changed.
     pub balance: String,
@@ -86,7 +86,7 @@ impl Moved {
 }
 
 impl Side<'_> {
-    /// What was moved.
+    /// The asset.
     pub fn asset(&self) -> &str {
         &self.moved.asset
     }

@@ -38,7 +38,7 @@ impl RateRule {
 
 /// The caller does this too often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("at most {limit} of these in {} minutes; try again in {retry_after_seconds} s", .window_ms / 60_000)]
+#[error("too many requests: at most {limit} in {} minutes; try again in {retry_after_seconds} seconds", .window_ms / 60_000)]
 pub struct RateLimited {
     /// How many fit in the window.
     pub limit: u32,

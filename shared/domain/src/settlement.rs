@@ -5,17 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::word::Word;
 
-/// Where the reserve went.
+/// Who received the held price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Outcome {
     /// It was paid to the interviewer.
     Captured,
-    /// It was given back to the candidate.
+    /// It was returned to the candidate.
     Released,
 }
 
-/// Why the reserve went there; shown to both parties.
+/// Why the booking was settled this way; shown to both parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SettlementReason {
@@ -23,21 +23,21 @@ pub enum SettlementReason {
     SessionHeld,
     /// A complete feedback was stored.
     FeedbackComplete,
-    /// Only the interviewer came, and waited.
+    /// Only the interviewer attended, and waited.
     CandidateNoShow,
-    /// The interviewer did not come, or left at once.
+    /// The interviewer did not attend, or left at once.
     InterviewerNoShow,
-    /// Attendance could not tell; the interviewer said that it took place and the candidate did not object.
+    /// Attendance was inconclusive; the interviewer marked it as completed and the candidate did not object.
     ConfirmedByInterviewer,
-    /// Attendance could not tell, and nobody said that it took place.
+    /// Attendance was inconclusive, and nobody marked the session as completed.
     NotConfirmed,
     /// Cancelled before the start.
     CancelledBeforeStart,
-    /// The candidate said that it did not take place, and nothing shows that it did.
+    /// The candidate objected, and nothing shows that the session took place.
     DidNotTakePlace,
     /// The account of one party was deleted.
     AccountDeleted,
-    /// One party was shut out before it began.
+    /// A party was banned or locked before the start.
     AccountUnavailable,
 }
 
@@ -45,11 +45,11 @@ pub enum SettlementReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Settlement {
-    /// Where the reserve went.
+    /// Who received the held price.
     pub outcome: Outcome,
     /// Why.
     pub reason: Word<SettlementReason>,
-    /// When it was committed.
+    /// When the booking was settled.
     pub settled_at: Timestamp,
 }
 

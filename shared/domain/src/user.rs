@@ -8,7 +8,7 @@ use crate::ids::UserId;
 use crate::problem::{Checks, Kind, Problem, ValidationError};
 use crate::text::{fits_a_line, is_seen};
 
-/// What a person does here. It lives on our own user item, never in the token.
+/// A user's role. It is stored on our own user item, never in the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Role {
@@ -22,39 +22,39 @@ pub enum Role {
     Admin,
 }
 
-/// How far an interviewer's verification has come.
+/// An interviewer's verification status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Verification {
     /// Nothing was submitted.
     None,
-    /// An admin has to decide.
+    /// Waiting for an admin's decision.
     Submitted,
     /// Listed and bookable, as long as bookings are accepted.
     Verified,
-    /// Refused; may be submitted again.
+    /// Rejected; may be submitted again.
     Rejected,
 }
 
-/// Why candidates can neither find nor book an interviewer.
+/// Why an interviewer is not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NotListed {
     /// The account was deleted.
     AccountDeleted,
-    /// Clerk does not let them in any more.
+    /// The user is banned in Clerk.
     AccountBanned,
-    /// Clerk does not let them in for a while, mostly after too many wrong passwords.
+    /// The user is temporarily locked in Clerk, mostly after too many wrong passwords.
     AccountLocked,
-    /// They have another role now, or none.
+    /// The user is not an interviewer any more.
     NotAnInterviewer,
-    /// No admin has verified them, or not any more.
+    /// The interviewer is not verified.
     NotVerified,
-    /// They take no new bookings, by their own word.
+    /// The interviewer does not accept new bookings.
     NotAccepting,
 }
 
-/// What interviewers know about.
+/// A field of expertise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -97,24 +97,24 @@ impl Category {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InterviewerProfile {
-    /// Their position.
+    /// Job title.
     pub title: String,
-    /// Where they work.
+    /// Company.
     pub company: String,
     /// Years of professional experience.
     pub years_exp: u32,
-    /// About them.
+    /// Biography.
     pub bio: String,
-    /// What they interview about.
+    /// Categories to interview in.
     #[serde(deserialize_with = "crate::word::known_only")]
     pub categories: Vec<Category>,
-    /// Credits per hour.
+    /// Rate in credits per hour.
     pub credit_rate: u32,
-    /// Whether new bookings are welcome.
+    /// Whether new bookings are accepted.
     pub accepting_bookings: bool,
-    /// How far the verification has come.
+    /// Verification status.
     pub verification: Verification,
-    /// Why it was refused, where it was and an admin said so.
+    /// Why verification was rejected, if the admin gave a reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification_reason: Option<String>,
     /// The sum of the ratings received, 1–5 each.
@@ -157,24 +157,24 @@ impl InterviewerProfile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The Clerk `sub`.
+    /// The user's id in Clerk (`sub`).
     pub user_id: UserId,
-    /// What they do here.
+    /// The user's role.
     pub role: Role,
-    /// What to call them.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Their main address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_url: Option<String>,
-    /// Their IANA time zone.
+    /// IANA time zone.
     pub timezone: String,
     /// When we first heard of them.
     pub created_at: Timestamp,
-    /// For interviewers.
+    /// The interviewer's profile; only for interviewers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interviewer: Option<InterviewerProfile>,
     /// What they called themselves here; it stands where Clerk knows no name.
@@ -221,25 +221,25 @@ pub enum UserError {
     #[error("choose a role first: POST /api/onboarding")]
     OnboardingRequired,
     /// Another role than theirs is needed.
-    #[error("this needs another role")]
+    #[error("this requires another role")]
     Forbidden,
     /// Their account was deleted.
-    #[error("this account was deleted")]
+    #[error("this account has been deleted")]
     Deleted,
     /// They have another role already.
-    #[error("a role was chosen before; it cannot be changed")]
+    #[error("a role has already been chosen and cannot be changed")]
     AlreadyOnboarded,
     /// Clerk does not let them in any more, or for a while; a token from before lives a minute longer.
-    #[error("this account is banned or locked at the moment, so it cannot make or move bookings")]
+    #[error("this account is banned or locked, so it cannot book or reschedule sessions")]
     ShutOut,
     /// An admin acts as them; such a session may only read.
     #[error("a session that impersonates a user may only read")]
     Impersonated,
     /// Verified interviewers need no further verification.
-    #[error("this interviewer is verified already")]
+    #[error("this interviewer is already verified")]
     AlreadyVerified,
     /// An admin decides on something that was not submitted.
-    #[error("no verification was submitted")]
+    #[error("no verification request was submitted")]
     NotSubmitted,
 }
 
@@ -267,11 +267,11 @@ impl Problem for UserError {
 /// What Clerk knows about a person, or the browser says provisionally.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// What to call them.
+    /// Display name.
     pub name: Option<String>,
     /// Their main address.
     pub email: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     pub image_url: Option<String>,
 }
 
@@ -456,12 +456,12 @@ impl User {
 /// The role a person chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RoleChoice {
-    /// To be interviewed.
+    /// Be interviewed.
     Interviewee {
         /// Their time zone, where they name one.
         timezone: Option<ZoneName>,
     },
-    /// To interview.
+    /// Interview others.
     Interviewer {
         /// What candidates will see.
         profile: Box<InterviewerProfile>,

@@ -62,7 +62,7 @@ impl<T: JsonSchema> JsonSchema for Word<T> {
         let mut schema = T::json_schema(generator);
         let list = schema.ensure_object();
         if let Some(Value::Array(words)) = list.get_mut("oneOf") {
-            let about = "One that is newer than this description.";
+            let about = "A value that is newer than this document.";
             words.push(json!({ "description": about, "type": "string", "const": UNKNOWN }));
         } else if let Some(Value::Array(words)) = list.get_mut("enum") {
             words.push(json!(UNKNOWN));

@@ -86,7 +86,7 @@ pub enum RequestError {
     #[error("the body is larger than {0} bytes")]
     TooLarge(usize),
     /// The address is there, and has no such method.
-    #[error("this address has no such method; see the header Allow")]
+    #[error("this method is not allowed here; see the Allow header")]
     NoSuchMethod,
 }
 

@@ -25,6 +25,7 @@ pub fn start() {
         "accounts",
         "directory",
         "bookings",
+        "sessions",
         "wallet",
         "admin",
         "webhooks",

@@ -38,7 +38,7 @@ pub struct Answer {
 
 /// The key was used for another request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("this Idempotency-Key was used for another request")]
+#[error("this Idempotency-Key was already used for a different request")]
 pub struct KeyReused;
 
 impl Problem for KeyReused {

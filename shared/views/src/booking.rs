@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::user::PersonView;
 
-/// Where a booking stands, in one word.
+/// The status of a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -23,35 +23,35 @@ pub enum BookingStatus {
     Cancelled,
 }
 
-/// Where consent to recording stands.
+/// The state of consent to recording.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Consent")]
 pub struct ConsentView {
-    /// Your latest word; null before it, and to an admin, who has none.
+    /// The caller's latest choice; null before the first, and for admins.
     pub mine: Option<bool>,
-    /// Whether both parties have said yes.
+    /// Whether both parties have consented.
     pub both: bool,
     /// Whether the call is being recorded now.
     pub recording: bool,
 }
 
-/// How long the parties were in the call, as Stream told it.
+/// How long the parties were in the call, as reported by Stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Attendance")]
 pub struct AttendanceView {
-    /// Both at the same time.
+    /// How long both were in the call at the same time.
     pub together_seconds: u64,
-    /// You; for the parties.
+    /// The caller's time in the call; shown to the parties.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mine_seconds: Option<u64>,
-    /// The other party; for the parties.
+    /// The other party's time in the call; shown to the parties.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub theirs_seconds: Option<u64>,
-    /// The candidate; for admins.
+    /// The candidate's time in the call; shown to admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interviewee_seconds: Option<u64>,
-    /// The interviewer; for admins.
+    /// The interviewer's time in the call; shown to admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interviewer_seconds: Option<u64>,
 }
@@ -81,56 +81,56 @@ impl AttendanceView {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Booking")]
 pub struct BookingView {
-    /// Its id.
+    /// The booking's id.
     pub booking_id: BookingId,
-    /// The candidate.
+    /// The candidate's user id.
     pub interviewee_id: UserId,
-    /// The interviewer.
+    /// The interviewer's user id.
     pub interviewer_id: UserId,
-    /// The candidate, as they are now.
+    /// The candidate's current name and picture.
     pub interviewee: PersonView,
-    /// The interviewer, as they are now.
+    /// The interviewer's current name, picture and job title.
     pub interviewer: PersonView,
-    /// When it begins.
+    /// When the session starts.
     pub start_time: Timestamp,
-    /// When it ends.
+    /// When the session ends.
     pub end_time: Timestamp,
-    /// Where it stands.
+    /// The current status.
     pub status: BookingStatus,
     /// The price in credits.
     pub credits_charged: u64,
-    /// The call's id at Stream; equals `bookingId`.
+    /// The Stream call id, equal to `bookingId`.
     pub stream_call_id: BookingId,
-    /// Whether a recording can be watched.
+    /// Whether a recording is available.
     pub has_recording: bool,
-    /// Whether the feedback can be read.
+    /// Whether feedback is available.
     pub has_feedback: bool,
-    /// Where consent to recording stands.
+    /// The state of consent to recording.
     pub consent: ConsentView,
-    /// How often the candidate may still move it: 0 as well where it is too late for that.
+    /// How often the candidate may still reschedule; also 0 once it is too late for that.
     pub reschedules_left: u32,
     /// Whether the candidate has reviewed it.
     pub reviewed: bool,
-    /// While it is scheduled: when attendance is looked at next, to settle it. It takes longer where attendance cannot tell.
+    /// When attendance is checked next to settle a scheduled booking; later if attendance is inconclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settles_at: Option<Timestamp>,
-    /// How long the parties were there, as it was known when it was settled or last looked after an hour later; not there
-    /// while that is open.
+    /// How long the parties were in the call, as known at the settlement or at the last check an hour later; absent until
+    /// then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attendance: Option<AttendanceView>,
     /// Who cancelled it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<CancelledBy>,
-    /// Why, in their words; while it is scheduled, what the candidate objects.
+    /// The reason given; on a scheduled booking, for the candidate's pending objection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_reason: Option<String>,
-    /// Why, for programs; while it is scheduled, that the candidate objects and it is not decided yet.
+    /// The code of the cancellation; on a scheduled booking, of the candidate's pending objection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel_code: Option<Word<CancelCode>>,
-    /// Where the price went, and why.
+    /// Who received the price, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settlement: Option<Settlement>,
-    /// When the interviewer said that it took place, where attendance could not tell.
+    /// When the interviewer marked the session as completed, if attendance was inconclusive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completion_requested_at: Option<Timestamp>,
     /// When it was booked.

@@ -8,8 +8,8 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "{T}List")]
 pub struct List<T> {
-    /// What is on this page.
+    /// The items on this page.
     pub items: Vec<T>,
-    /// Where the next page begins; none on the last.
+    /// The cursor of the next page; none on the last.
     pub next_cursor: Option<String>,
 }

@@ -6,56 +6,56 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A person, as they and admins see them.
+/// A user's profile.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "User")]
 pub struct UserView {
-    /// The Clerk `sub`.
+    /// The user's id in Clerk (`sub`).
     pub user_id: UserId,
-    /// What they do here.
+    /// The user's role.
     pub role: Role,
-    /// What to call them.
+    /// Display name.
     pub name: Option<String>,
-    /// Their main e-mail address.
+    /// Primary e-mail address.
     pub email: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     pub image_url: Option<String>,
-    /// Their IANA time zone.
+    /// IANA time zone.
     pub timezone: String,
-    /// When they came.
+    /// When the profile was created.
     pub created_at: Timestamp,
-    /// For interviewers.
+    /// The interviewer's profile; only for interviewers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interviewer: Option<InterviewerView>,
 }
 
-/// An interviewer's profile, as they and admins see it.
+/// An interviewer's profile.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "InterviewerProfile")]
 pub struct InterviewerView {
-    /// Their position.
+    /// Job title.
     pub title: String,
-    /// Where they work.
+    /// Company.
     pub company: String,
     /// Years of experience.
     pub years_exp: u32,
-    /// About them.
+    /// Biography.
     pub bio: String,
-    /// What they interview about.
+    /// Categories to interview in.
     pub categories: Vec<Category>,
-    /// Credits per hour.
+    /// Rate in credits per hour.
     pub credit_rate: u32,
-    /// Whether new bookings are welcome.
+    /// Whether new bookings are accepted.
     pub accepting_bookings: bool,
-    /// How far the verification has come.
+    /// Verification status.
     pub verification: Verification,
-    /// Why it was refused, where it was and an admin said so.
+    /// Why verification was rejected, if the admin gave a reason.
     pub verification_reason: Option<String>,
     /// Whether candidates can find and book them.
     pub listed: bool,
-    /// Everything that keeps candidates from it; empty where they are listed.
+    /// Every reason why the interviewer is not listed; empty if listed.
     pub not_listed_because: Vec<NotListed>,
 }
 
@@ -89,18 +89,18 @@ impl UserView {
     }
 }
 
-/// A party of a booking, as they are now.
+/// A party of a booking.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Person")]
 pub struct PersonView {
-    /// Their id.
+    /// The user id.
     pub user_id: UserId,
-    /// What to call them; `Deleted account` where it was deleted.
+    /// Display name; `Deleted account` if the account was deleted.
     pub name: Option<String>,
-    /// Their picture.
+    /// Profile picture.
     pub image_url: Option<String>,
-    /// Their position, of an interviewer.
+    /// Job title; only for interviewers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
 }

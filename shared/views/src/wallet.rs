@@ -10,14 +10,14 @@ use serde::Serialize;
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Balances")]
 pub struct BalancesView {
-    /// May be spent.
+    /// Available to spend.
     pub available: u64,
     /// Reserved for bookings.
     pub held: u64,
     /// Earned by conducting sessions; for interviewers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earned: Option<u64>,
-    /// Shortfall of a reversed purchase; spending is blocked until it is repaid.
+    /// Owed after a reversed purchase; spending is blocked until it is repaid.
     pub owed: u64,
 }
 
@@ -39,9 +39,9 @@ impl BalancesView {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schemars(rename = "Assets")]
 pub struct AssetsView {
-    /// In credits.
+    /// Credits.
     pub credit: BalancesView,
-    /// In minutes of the live coach.
+    /// Minutes of the live coach.
     pub copilot_minute: BalancesView,
 }
 

@@ -38,7 +38,7 @@ const EXCEPTION_BYTES: usize = 13;
 /// How many days ahead of now a booking can start.
 pub const MAX_DAYS_AHEAD: u32 = 180;
 
-/// What an interviewer declared. Stored inside the availability document and shown in answers as it is.
+/// An interviewer's availability rule, stored and returned as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AvailabilityRule {
@@ -46,7 +46,7 @@ pub struct AvailabilityRule {
     pub availability_id: AvailabilityId,
     /// How long each session lasts, in minutes: 30, 45, 60 or 90.
     pub session_minutes: u32,
-    /// When the rule was declared.
+    /// When the rule was created.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
     /// When it applies.
@@ -60,33 +60,33 @@ pub struct AvailabilityRule {
 pub enum RuleKind {
     /// Once, between two instants.
     OneTime {
-        /// The first moment of the window.
+        /// When the window starts.
         #[schemars(with = "String", extend("format" = "date-time"))]
         start_time: Timestamp,
-        /// The moment at which it ends.
+        /// When the window ends.
         #[schemars(with = "String", extend("format" = "date-time"))]
         end_time: Timestamp,
     },
-    /// On given weekdays, between two times of the local clock.
+    /// Weekly, between two local times.
     Weekly(WeeklyWindow),
 }
 
-/// A window that recurs on given weekdays in local time.
+/// A weekly window in local time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WeeklyWindow {
-    /// On which weekdays, Monday first.
+    /// The weekdays, Monday first.
     pub weekdays: Vec<Weekday>,
-    /// From when on the local clock.
+    /// Local start time.
     pub start_local: LocalTime,
-    /// Until when on the local clock; later than the start, `24:00` at most.
+    /// Local end time, after the start; `24:00` at most.
     pub end_local: LocalTime,
-    /// Whose clock.
+    /// IANA time zone.
     pub timezone: ZoneName,
     /// The first local date on which it can apply.
     #[schemars(with = "String", extend("format" = "date"))]
     pub from: Date,
-    /// The last local date on which it can apply; without it there is no end.
+    /// The last local date on which it can apply; open-ended if absent.
     #[schemars(with = "Option<String>", extend("format" = "date"))]
     pub until: Option<Date>,
     /// Local dates on which it does not apply, in order.
@@ -117,10 +117,10 @@ pub enum AvailabilityError {
     #[error("{0}")]
     TooLong(ValidationError),
     /// The new rule overlaps this one of the same interviewer.
-    #[error("the time overlaps the availability {0}")]
+    #[error("the time overlaps the availability rule {0}")]
     Overlap(AvailabilityId),
     /// There is no such rule.
-    #[error("no such availability")]
+    #[error("there is no such availability rule")]
     NotFound,
 }
 

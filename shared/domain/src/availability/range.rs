@@ -15,7 +15,7 @@ const DEFAULT_DAYS: i32 = 7;
 /// From when (inclusive) until when (exclusive) a slot may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotRange {
-    /// The first moment.
+    /// When it starts.
     pub start: Timestamp,
     /// The moment at which the range ends.
     pub end: Timestamp,
@@ -78,7 +78,7 @@ impl SlotRange {
                 return Err(ValidationError(errors.into_iter().flatten().collect()));
             }
         };
-        let too_far = || ValidationError::field("from", "is too far away");
+        let too_far = || ValidationError::field("from", "is too far in the future");
         let to = match to {
             Some(to) => to,
             None => from.later_by_days(DEFAULT_DAYS, zone).ok_or_else(too_far)?,

@@ -17,14 +17,14 @@ const MAX_EXCEPTIONS: usize = 366;
 /// back on the day the window becomes bookable, and near enough that a mistyped year is noticed.
 const MAX_ONE_TIME_DAYS_AHEAD: i64 = 366;
 
-/// Availability as an interviewer declares it. Times, dates and zones come as text, so that [`NewAvailability::check`]
-/// can say of each field what is wrong with it.
+// Times, dates and zones come as text, so that `check` can say of each field what is wrong with it.
+/// A new availability rule.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "SCREAMING_SNAKE_CASE", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum NewAvailability {
-    /// A window that is open once.
+    /// A one-time window.
     OneTime {
-        /// The first moment of the window, on a quarter-hour.
+        /// When the window starts, on a quarter-hour.
         #[schemars(extend("format" = "date-time"))]
         start_time: String,
         /// When the window ends, on a quarter-hour, at most 24 hours later.
@@ -33,15 +33,15 @@ pub enum NewAvailability {
         /// How long each session lasts, in minutes: 30, 45, 60 or 90.
         session_minutes: u32,
     },
-    /// A window that recurs in local time.
+    /// A weekly window in local time.
     Weekly {
-        /// On which weekdays.
+        /// The weekdays.
         #[schemars(with = "Vec<Weekday>", length(min = 1, max = 7))]
         weekdays: Vec<String>,
-        /// From when on the local clock, on a quarter-hour.
+        /// Local start time, on a quarter-hour.
         #[schemars(with = "LocalTime")]
         start_local: String,
-        /// Until when on the local clock, on a quarter-hour; `24:00` is the end of the day.
+        /// Local end time, on a quarter-hour; `24:00` is the end of the day.
         #[schemars(with = "LocalTime")]
         end_local: String,
         /// An IANA time zone.
@@ -50,7 +50,7 @@ pub enum NewAvailability {
         /// The first local date.
         #[schemars(extend("format" = "date"))]
         from: String,
-        /// The last local date; without it there is no end.
+        /// The last local date; open-ended if absent.
         #[schemars(extend("format" = "date"))]
         until: Option<String>,
         /// Local dates on which the window is closed.

@@ -23,9 +23,9 @@ use crate::money::session_price;
 /// The time of a slot, before anything is said about who has taken it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SlotTime {
-    /// The first moment.
+    /// When it starts.
     pub start_time: Timestamp,
-    /// The moment at which it ends.
+    /// When the window ends.
     pub end_time: Timestamp,
 }
 
@@ -46,17 +46,17 @@ impl SlotTime {
     }
 }
 
-/// A time that can be booked.
+/// A free slot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Slot {
-    /// The first moment.
+    /// When it starts.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub start_time: Timestamp,
-    /// The moment at which it ends.
+    /// When the window ends.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub end_time: Timestamp,
-    /// What booking it costs, in credits.
+    /// The price in credits.
     pub price_credits: u64,
 }
 

@@ -14,16 +14,16 @@ pub enum BookingError {
     #[error("you have another session at this time")]
     TimeConflict,
     /// The interviewer takes no bookings now.
-    #[error("this interviewer takes no bookings at the moment")]
+    #[error("this interviewer does not accept bookings at the moment")]
     InterviewerUnavailable,
     /// The price is no longer the one the candidate was shown.
-    #[error("the price in credits is now {0}")]
+    #[error("the price is now {0} credits")]
     PriceChanged(u64),
     /// Between start and end, once it took place, or once the other side has ended it.
     #[error("this booking cannot be cancelled {0}")]
     NotCancellable(&'static str),
     /// The interviewer says "complete" before the end.
-    #[error("the session ends at {0}; it can be completed after that")]
+    #[error("the session ends at {0}; it can be marked as completed after that")]
     NotEnded(Timestamp),
     /// Attendance shows that it was not held.
     #[error("attendance does not show a held session: {0}")]
@@ -35,10 +35,10 @@ pub enum BookingError {
     #[error("this booking is not completed")]
     NotCompleted,
     /// It is too late to move it, it was moved too often, or it is over.
-    #[error("this booking cannot be moved {0}")]
+    #[error("this booking cannot be rescheduled {0}")]
     NotReschedulable(&'static str),
     /// It was reviewed before.
-    #[error("this booking is already reviewed")]
+    #[error("this booking has already been reviewed")]
     AlreadyReviewed,
     /// The door of the call is shut.
     #[error("the call is open from {opens} to {closes}")]

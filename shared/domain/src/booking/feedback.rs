@@ -17,16 +17,16 @@ pub enum NoFeedback {
     #[error("the feedback is not ready")]
     NotReady,
     /// The model could not be brought to answer.
-    #[error("the feedback could not be written; it will be tried again without charge")]
+    #[error("the feedback could not be generated; it will be retried free of charge")]
     Failed,
     /// Nothing may be recorded, and nothing was kept.
-    #[error("there is no feedback: the session was not recorded, since not both of you agree to that")]
+    #[error("there is no feedback: the session was not recorded, because not both parties consented")]
     NotRecorded,
     /// The interviewer waited in vain.
-    #[error("there is no feedback: the candidate did not come to the session")]
+    #[error("there is no feedback: the candidate did not attend the session")]
     CandidateNoShow,
     /// Both had agreed, and no transcript came.
-    #[error("there is no feedback: nothing was heard in the session, or its recording failed")]
+    #[error("there is no feedback: no speech was recorded, or the recording failed")]
     NothingCame,
 }
 

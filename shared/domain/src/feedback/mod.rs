@@ -18,23 +18,23 @@ use crate::word::Word;
 
 pub use draft::{DraftError, DraftFeedback, DraftPoint, DraftQuote, Recommendation, draft_schema};
 
-/// One claim with the quotes that were found in the transcript.
+/// A claim with its quotes from the transcript.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Point {
     /// The claim.
     pub text: String,
-    /// What proves it.
+    /// The quotes that support it.
     pub quotes: Vec<Quote>,
 }
 
-/// How many claims the model made and for how many of them a quote was found.
+/// How many claims the model made, and how many of them a quote supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
-    /// Claims made.
+    /// Number of claims.
     pub claims: usize,
-    /// Claims left: those with at least one quote that was found.
+    /// Number of claims that at least one quote from the transcript supports.
     pub verified: usize,
 }
 
@@ -120,7 +120,7 @@ pub struct Versions {
 pub enum FeedbackStatus {
     /// The session was judged.
     Complete,
-    /// It was not: too little was said, or nothing the model claimed was proved.
+    /// It was not: too little was said, or no claim of the model was supported by a quote.
     InsufficientEvidence,
 }
 
@@ -129,14 +129,14 @@ pub enum FeedbackStatus {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Feedback {
-    /// The session it is about.
+    /// The booking's id.
     pub booking_id: BookingId,
     /// Whether there was enough to judge.
     pub status: FeedbackStatus,
-    /// Why there was not, for people.
+    /// Why there was not enough to judge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How many claims were made and how many proved.
+    /// How many claims were made, and how many of them a quote supports.
     pub evidence: Evidence,
     /// The session in a few sentences.
     pub summary: Option<String>,
@@ -146,7 +146,7 @@ pub struct Feedback {
     pub communication: Option<String>,
     /// How the candidate approached problems.
     pub problem_solving: Option<String>,
-    /// What the performance would have led to.
+    /// The recommendation this performance would have earned.
     pub recommendation: Option<Word<Recommendation>>,
     /// What the candidate did well.
     pub strengths: Vec<Point>,
@@ -156,18 +156,18 @@ pub struct Feedback {
     pub overall_rating: Option<u8>,
     /// How useful the session was as practice, 1 to 10.
     pub session_rating: Option<u8>,
-    /// Measured speech; no part of any rating.
+    /// Speech statistics; not part of any rating.
     pub speech: SpeechFacts,
-    /// The model that wrote it; null where none was asked.
+    /// The model that generated it; null if none was used.
     pub model: Option<String>,
     /// The version of the prompt.
     pub prompt_version: String,
     /// The version of the rubric.
     pub rubric_version: String,
-    /// When it was first made.
+    /// When it was first generated.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub generated_at: Timestamp,
-    /// When it was written once more, since much more was said in a later session of the same call.
+    /// When it was regenerated, because a later session of the same call added much more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub renewed_at: Option<Timestamp>,

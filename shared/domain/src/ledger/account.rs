@@ -11,15 +11,15 @@ use crate::ids::{IdError, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Balance {
-    /// May be spent.
+    /// Available to spend.
     Available,
     /// Reserved for a booking until it is settled.
     Held,
     /// Earned by conducting sessions.
     Earned,
-    /// The shortfall of a purchase that was taken back. Spending is blocked until it is repaid.
+    /// Owed after a reversed purchase. Spending is blocked until it is repaid.
     Owed,
-    /// Asked to be paid out, and not decided yet.
+    /// Reserved for a payout request that is still pending.
     Payout,
 }
 

@@ -73,7 +73,7 @@ pub struct Transfer {
     /// The booking it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booking_id: Option<BookingId>,
-    /// Why, in an admin's words.
+    /// The reason an admin gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// When it was committed.

@@ -9,7 +9,7 @@ use crate::money::Asset;
 use crate::problem::{Kind, Problem};
 use crate::word::Word;
 
-/// What a line of a person's statement is called. A capture is a deduction to one party and an earning to the other.
+/// The type of a transaction. A capture is a deduction for the candidate and an earning for the interviewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum TransactionType {
@@ -19,11 +19,11 @@ pub enum TransactionType {
     AdminAdjust,
     /// A booking's price was reserved.
     BookingHold,
-    /// The reserve was given back.
+    /// The reserved price was returned.
     BookingRelease,
     /// The candidate paid for a session.
     BookingDeduct,
-    /// The interviewer earned a session.
+    /// The interviewer was paid for a session.
     BookingEarning,
 }
 
@@ -31,7 +31,7 @@ pub enum TransactionType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WalletError {
     /// Less is available than is needed.
-    #[error("not enough is available: {needed} needed, {available} there")]
+    #[error("the balance is insufficient: {needed} needed, {available} available")]
     Insufficient {
         /// What was asked for.
         needed: u64,
@@ -39,7 +39,7 @@ pub enum WalletError {
         available: u64,
     },
     /// A balance would leave the range we can count. No business movement comes near it.
-    #[error("the balance would become too large")]
+    #[error("the balance would exceed its maximum")]
     Overflow,
 }
 
@@ -67,18 +67,18 @@ pub struct TransactionLine {
     /// What it is called in this person's statement.
     #[serde(rename = "type")]
     pub kind: Word<TransactionType>,
-    /// What was moved.
+    /// The asset.
     pub asset: Word<Asset>,
     /// Which balance changed.
     pub balance: Word<Balance>,
-    /// By how much; negative where it became less.
+    /// The change; negative if the balance decreased.
     pub amount: i64,
     /// The transfer behind it.
     pub transfer_id: TransferId,
     /// The booking it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booking_id: Option<BookingId>,
-    /// Why, in an admin's words.
+    /// The reason an admin gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// When it was committed.
@@ -96,7 +96,7 @@ pub struct Wallet {
     pub user_id: UserId,
     /// What it counts.
     pub asset: Asset,
-    /// May be spent.
+    /// Available to spend.
     pub available: u64,
     /// Reserved for bookings.
     pub held: u64,
@@ -104,7 +104,7 @@ pub struct Wallet {
     pub earned: u64,
     /// The shortfall of a purchase that was taken back; spending is blocked until it is repaid.
     pub owed: u64,
-    /// Asked to be paid out, and not decided yet.
+    /// Reserved for a payout request that is still pending.
     pub payout: u64,
     /// The UTC month that the two sums below belong to, `yyyy-mm`.
     #[serde(default)]

@@ -40,36 +40,36 @@ pub fn document(routes: &[Route]) -> Value {
             "schemas": together(sent.take_definitions(true), read.take_definitions(true)),
             "responses": {
                 "Problem": {
-                    "description": "A refusal (RFC 9457).",
+                    "description": "The request was refused (RFC 9457).",
                     "headers": headers(&["X-Request-Id"]),
                     "content": { "application/problem+json": { "schema": problem } },
                 },
                 "Unauthenticated": {
-                    "description": "A refusal of whoever did not say, or show, who they are (RFC 9457).",
+                    "description": "Authentication is missing or invalid (RFC 9457).",
                     "headers": headers(&["X-Request-Id", "WWW-Authenticate"]),
                     "content": { "application/problem+json": { "schema": problem } },
                 },
                 "TryAgain": {
-                    "description": "A refusal for now (RFC 9457).",
+                    "description": "The request was refused for now; try again later (RFC 9457).",
                     "headers": headers(&["X-Request-Id", "Retry-After"]),
                     "content": { "application/problem+json": { "schema": problem } },
                 },
             },
             "headers": {
                 "X-Request-Id": {
-                    "description": "Names this answer to an operator.",
+                    "description": "Identifies this request; quote it to support.",
                     "required": true, "schema": { "type": "string" },
                 },
                 "WWW-Authenticate": {
-                    "description": "What to authenticate with.",
+                    "description": "The authentication scheme to use.",
                     "required": true, "schema": { "type": "string" },
                 },
                 "Retry-After": {
-                    "description": "After how many seconds trying again makes sense.",
+                    "description": "How many seconds to wait before trying again.",
                     "required": true, "schema": { "type": "integer", "minimum": 1 },
                 },
                 "Idempotent-Replayed": {
-                    "description": "Present where this is the answer to an earlier request with the same key.",
+                    "description": "Present if this repeats the answer to an earlier request with the same key.",
                     "schema": { "type": "string", "const": "true" },
                 },
             },
@@ -151,7 +151,7 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
     let mut operation = json!({
         "operationId": route.name,
         "summary": route.about.split(". ").next().unwrap_or_default().trim_end_matches('.'),
-        "description": format!("{}\n\nWho may call it: {}.", route.about, route.who.words()),
+        "description": format!("{}\n\nAccess: {}.", route.about, route.who.words()),
         "tags": [tag(route.path)],
         "parameters": parameters(route, query),
         "responses": responses,
@@ -235,7 +235,7 @@ fn parameters(route: &Route, query: Option<Value>) -> Vec<Value> {
     if route.idempotency_key != IdempotencyKey::Ignored {
         parameters.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": route.idempotency_key == IdempotencyKey::Required,
-            "description": "The same key and body again get the first answer, for 24 hours.",
+            "description": "Repeating a request with the same key and body returns the first answer, for 24 hours.",
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));
     }

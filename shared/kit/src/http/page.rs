@@ -10,10 +10,10 @@ use crate::error::Error;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Asked {
-    /// How many at most: 1 to 100, 20 by default.
+    /// The page size: 1 to 100, 20 by default.
     #[schemars(range(min = 1, max = 100))]
     pub limit: Option<u32>,
-    /// Where to go on: the `nextCursor` of the page before.
+    /// The `nextCursor` of the previous page.
     pub cursor: Option<String>,
 }
 

@@ -25,7 +25,7 @@ pub fn status(kind: Kind) -> StatusCode {
     }
 }
 
-/// The body of a refusal.
+/// A problem (RFC 9457).
 #[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Problem")]
@@ -37,13 +37,13 @@ pub struct ProblemBody {
     pub title: String,
     /// The HTTP status.
     pub status: u16,
-    /// What happened, for people.
+    /// What happened, in plain words.
     pub detail: String,
-    /// What happened, for programs; stable.
+    /// A stable, machine-readable code.
     pub code: String,
-    /// To name this answer to an operator.
+    /// Identifies the request; quote it to support.
     pub request_id: String,
-    /// The members of the request that were refused.
+    /// The fields that failed validation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
 }
@@ -80,8 +80,8 @@ fn refusal(problem: &(dyn Problem + Send + Sync)) -> Response {
         }
         match problem.kind() {
             _ if problem.is_contended() => "Too many changes at once. Nothing was changed; please try again.",
-            Kind::Unavailable => "Something we depend on does not answer. Nothing was lost; please try again.",
-            _ => "Something is broken on our side. Nothing was changed.",
+            Kind::Unavailable => "A service we depend on does not respond. Nothing was lost; please try again.",
+            _ => "Something went wrong on our side. Nothing was changed.",
         }
         .to_owned()
     } else {

@@ -8,6 +8,7 @@ use axum::response::Response;
 use http::Method;
 use store::origin;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use crate::App;
 use crate::http::callers::authenticate;
@@ -24,7 +25,7 @@ pub fn router(routes: &[Route], app: App) -> Router {
         if route.who.needs_token() {
             handler = handler.layer(from_fn_with_state(app.clone(), authenticate));
         }
-        router = router.route(route.path, handler);
+        router = router.route(route.path, handler.layer(from_fn_with_state(route.name, named)));
     }
     finish(router, app)
 }
@@ -38,20 +39,28 @@ fn finish(routes: Router<App>, app: App) -> Router {
         .with_state(app)
 }
 
+/// Names the function in every line that is logged of a request.
+async fn named(State(function): State<&'static str>, request: Request, next: Next) -> Response {
+    tracing::Span::current().record("function", function);
+    next.run(request).await
+}
+
 async fn around(State(app): State<App>, request: Request, next: Next) -> Response {
     let given = request.extensions().get::<RequestId>().map(|id| id.0.clone()).filter(|id| !id.is_empty());
     let request_id = given.unwrap_or_else(|| app.ids.unique(app.now()).to_string());
     let (method, path) = (request.method().clone(), matched_path(&request));
-    let span =
-        tracing::info_span!("request", request.id = request_id, origin = request_id, user.id = tracing::field::Empty);
+    let span = tracing::info_span!(
+        "request", http.method = %method, http.route = path, request.id = request_id, origin = request_id,
+        function = Empty, user.id = Empty
+    );
     let began = app.now();
     let answered = origin::carry(&request_id, Box::pin(next.run(request)));
     let response = answered.instrument(span.clone()).await;
     let code = response.extensions().get::<Refusal>().map_or("", |r| r.0.code.as_str()).to_owned();
     let duration_ms = app.now().as_millisecond() - began.as_millisecond();
     span.in_scope(|| {
-        tracing::info!(http.method = %method, http.route = path, http.status = response.status().as_u16(),
-            outcome = code, duration.ms = duration_ms, "request answered");
+        let status = response.status().as_u16();
+        tracing::info!(http.status = status, outcome = code, duration.ms = duration_ms, "request answered");
     });
     let mut response = complete(response, &request_id);
     if method == Method::HEAD {

@@ -71,7 +71,7 @@ pub fn unreadable(app: &App, provider: Provider, why: String) -> Error {
     DeliveryError::Malformed(why).into()
 }
 
-/// What a provider is told: its delivery, or the intent to act on it, is durable.
+/// Acknowledges that the event, or the intent to act on it, is stored.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 pub struct Received {
     /// Always true.

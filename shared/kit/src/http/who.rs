@@ -30,14 +30,14 @@ impl Who {
     pub fn words(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
-            Self::Signed => "the provider, by its signature",
-            Self::SignedIn => "anybody who is signed in",
-            Self::Onboarded => "anybody with a role",
+            Self::Signed => "the provider, by signature",
+            Self::SignedIn => "signed-in users",
+            Self::Onboarded => "users with a role",
             Self::Interviewee => "candidates",
             Self::Interviewer => "interviewers",
             Self::Participant => "candidates and interviewers",
-            Self::Parties => "the two parties of the booking",
-            Self::PartiesOrAdmin => "the two parties of the booking, and admins",
+            Self::Parties => "the parties of the booking",
+            Self::PartiesOrAdmin => "the parties of the booking and admins",
             Self::Admin => "admins",
         }
     }
