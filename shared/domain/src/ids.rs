@@ -110,6 +110,27 @@ id!(
     "txn"
 );
 
+id!(
+    /// One intent to pay, whatever became of it.
+    PaymentId,
+    "pay"
+);
+id!(
+    /// One plan of the catalog.
+    PlanId,
+    "pln"
+);
+id!(
+    /// One pack of credits or minutes of the catalog.
+    PackId,
+    "pck"
+);
+id!(
+    /// One request to be paid out.
+    PayoutId,
+    "pyo"
+);
+
 /// A person's id: the `sub` of the Clerk session token. Letters, digits, `_`, `-` and `@`, at most 64 characters, which
 /// is also what Stream accepts as a user id.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,4 +1,4 @@
-//! Whole amounts: credits and minutes. Money in minor units stays at the edges and comes with payments.
+//! Whole amounts: credits and minutes, and money in minor units where it enters or leaves.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,44 @@ impl Asset {
             Self::CopilotMinute => "COPILOT_MINUTE",
         }
     }
+}
+
+/// What money is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Currency {
+    /// Indian rupees, in paise.
+    Inr,
+    /// US dollars, in cents.
+    Usd,
+}
+
+impl Currency {
+    /// Every currency.
+    pub const ALL: [Self; 2] = [Self::Inr, Self::Usd];
+
+    /// Its ISO 4217 code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Inr => "INR",
+            Self::Usd => "USD",
+        }
+    }
+
+    /// The currency with this ISO 4217 code, in whatever case a provider writes it.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|currency| currency.code().eq_ignore_ascii_case(code))
+    }
+}
+
+/// An amount of money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Money {
+    /// In the currency's minor unit: paise, cents.
+    pub amount_minor: u64,
+    /// The currency.
+    pub currency: Currency,
 }
 
 /// What a booking of `minutes` costs in whole credits: ⌈`credits_per_hour` × `minutes` ÷ 60⌉.
