@@ -35,7 +35,7 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
 }
 
 /// The most that any run of a function asks of the table: calls in a row, read units, write units. Where one of them changes,
-/// `cargo xtask bench --readme` says so to the reader too.
+/// `cargo xtask bench --page` says so to the reader too.
 const COSTS: &str = "\
 adjust_credits       2   6  8
 cancel_booking       3   9 27

@@ -165,16 +165,27 @@ fn the_workflows_install_the_versions_that_are_pinned_here() {
     }
 }
 
+/// The names of the template's parameters.
+fn parameters() -> BTreeSet<String> {
+    let template = crate::template::text();
+    let parameters = template.split("\nParameters:\n").nth(1).unwrap().split("\nConditions:\n").next().unwrap();
+    let is_name = |line: &&str| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':');
+    parameters.lines().filter(is_name).map(|line| line.trim().trim_end_matches(':').to_owned()).collect()
+}
+
+#[test]
+fn the_page_of_parameters_names_those_of_the_template_and_no_others() {
+    let page = fs::read_to_string(root().join("infra/PARAMETERS.md")).unwrap();
+    let rows = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let named: BTreeSet<String> =
+        rows.flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_owned()).collect();
+    assert_eq!(named, parameters());
+}
+
 #[test]
 fn what_the_workflow_gives_a_deployment_are_parameters_of_the_template() {
     let workflow = fs::read_to_string(root().join(".github/workflows/deploy-stage.yml")).unwrap();
-    let template = crate::template::text();
-    let parameters = template.split("\nParameters:\n").nth(1).unwrap().split("\nConditions:\n").next().unwrap();
-    let names: BTreeSet<String> = parameters
-        .lines()
-        .filter(|line| line.starts_with("  ") && !line.starts_with("   ") && line.ends_with(':'))
-        .map(|line| line.trim().trim_end_matches(':').to_uppercase())
-        .collect();
+    let names: BTreeSet<String> = parameters().iter().map(|name| name.to_uppercase()).collect();
     let step = workflow.split("- name: deploy\n").nth(1).unwrap().split("run: ").next().unwrap();
     let given: Vec<&str> =
         step.lines().filter_map(|line| line.trim().split_once(": ${{")).map(|(name, _)| name).collect();

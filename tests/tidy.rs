@@ -97,3 +97,11 @@ fn function_crates_do_not_depend_on_each_other_and_the_domain_on_nothing_outside
         }
     }
 }
+
+#[test]
+fn the_readme_is_a_front_page() {
+    let page = fs::read_to_string(root().join("README.md")).unwrap();
+    let long: Vec<&str> = page.lines().filter(|line| line.chars().count() > 160).collect();
+    assert!(long.is_empty(), "lines of more than 160 characters: {long:#?}");
+    assert!(page.lines().count() <= 250, "{} lines: details live where they belong", page.lines().count());
+}

@@ -1,4 +1,4 @@
-//! The schedule that proves that nothing leaked (README, I1; `domain::proof`). A round looks at every wallet, line and transfer: each
+//! The schedule that proves that nothing leaked (ARCHITECTURE.md, I1; `domain::proof`). A round looks at every wallet, line and transfer: each
 //! line must be one that its transfer names, each line that a transfer names must be there and say the same, and each balance must be
 //! the sum of its lines; so it is the sum of its transfers. A difference raises an alarm; nothing is corrected by itself, since a
 //! correction is a transfer that somebody must answer for.

@@ -1,4 +1,4 @@
-//! The schedule behind the relay: rows that the stream has lost are sent again (README, I7).
+//! The schedule behind the relay: rows that the stream has lost are sent again (ARCHITECTURE.md, I7).
 
 use jiff::SignedDuration;
 use kit::error::{Error, Unavailable};

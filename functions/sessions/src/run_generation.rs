@@ -1,6 +1,6 @@
 //! The worker of queue `generation`: the feedback of a booking.
 //!
-//! A model is asked only where its answer can be stored, and never again once it is (README, I8): what is stored is looked at
+//! A model is asked only where its answer can be stored, and never again once it is (ARCHITECTURE.md, I8): what is stored is looked at
 //! before anything else, a lease keeps rivals from asking at the same time, and a contended write is repeated without
 //! asking again. The one exception is a session in which much more was said after its feedback was written: when the door
 //! has closed, it is judged once more.

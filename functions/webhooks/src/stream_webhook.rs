@@ -1,7 +1,7 @@
 //! `POST /api/webhooks/stream`: what happened in calls.
 //!
 //! Events come late, twice and in any order. Each becomes a fact with its own time, so that any order of any number of
-//! them ends in the same state (README, I5).
+//! them ends in the same state (ARCHITECTURE.md, I5).
 
 use axum::extract::State;
 use axum::response::Response;

@@ -23,7 +23,7 @@ const HELLO: &str = "hello";
 /// How many bookings lie beside the one that is counted.
 const MANY: &str = "100000";
 const MANY_QUICK: &str = "2000";
-/// Between these the README's table is replaced.
+/// Between these the table of MEASURED.md is replaced.
 const MARKS: (&str, &str) = ("<!-- measured: cargo xtask bench -->\n", "<!-- /measured -->\n");
 
 /// One part of the table.
@@ -56,9 +56,9 @@ pub struct Options {
     /// Counts only, beside fewer bookings
     #[arg(long)]
     quick: bool,
-    /// Put the table into README.md
+    /// Put the table into MEASURED.md
     #[arg(long)]
-    readme: bool,
+    page: bool,
 }
 
 impl Options {
@@ -93,13 +93,13 @@ pub async fn bench(options: &Options) -> Outcome<()> {
     {
         print!("{table}");
     }
-    if options.readme {
+    if options.page {
         let unknown: Vec<&str> =
             ALL.into_iter().filter(|part| !rows(*part, options.quick).is_file()).map(Part::name).collect();
         if unknown.is_empty() {
-            write_readme(&table)?;
+            write_page(&table)?;
         } else {
-            trouble.push(format!("README.md keeps its table, since here was never measured: {}", unknown.join(", ")));
+            trouble.push(format!("MEASURED.md keeps its table, since here was never measured: {}", unknown.join(", ")));
         }
     }
     if trouble.is_empty() { Ok(()) } else { Err(Failure::new(trouble.join("; "))) }
@@ -203,11 +203,11 @@ fn table(quick: bool) -> Outcome<String> {
     Ok(text)
 }
 
-fn write_readme(table: &str) -> Outcome<()> {
-    let path = places::root().join("README.md");
+fn write_page(table: &str) -> Outcome<()> {
+    let path = places::root().join("MEASURED.md");
     let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
     let replaced = between(&text, table)
-        .ok_or_else(|| Failure::new(format!("README.md has no place for the table: {}", MARKS.0.trim())))?;
+        .ok_or_else(|| Failure::new(format!("MEASURED.md has no place for the table: {}", MARKS.0.trim())))?;
     fs::write(&path, replaced).map_err(|error| Failure::file(&path, &error))
 }
 
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn everything_is_measured_unless_something_is_named() {
-        let parts = |parts: &[Part], quick| Options { parts: parts.to_vec(), quick, readme: false }.parts();
+        let parts = |parts: &[Part], quick| Options { parts: parts.to_vec(), quick, page: false }.parts();
         assert_eq!(parts(&[], false), ALL);
         assert_eq!(parts(&[Part::Sizes], false), [Part::Sizes]);
         assert_eq!(parts(&[], true), [Part::Counts]);
@@ -238,8 +238,8 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_a_place_for_the_table() {
-        let text = fs::read_to_string(places::root().join("README.md")).unwrap();
+    fn the_page_has_a_place_for_the_table() {
+        let text = fs::read_to_string(places::root().join("MEASURED.md")).unwrap();
         assert!(between(&text, "").is_some());
     }
 }

@@ -1,4 +1,4 @@
-//! The proof of the ledger (README, I1): what a transfer and the lines of statements must say of each other.
+//! The proof of the ledger (ARCHITECTURE.md, I1): what a transfer and the lines of statements must say of each other.
 //!
 //! Each transfer names the line that it wrote on each side that is a person's, and each line names its transfer. Where every line is
 //! one that its transfer names, every line that a transfer names is there, and both say the same, lines and transfers are the
