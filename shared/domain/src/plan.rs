@@ -32,6 +32,10 @@ impl Audience {
 /// What a plan allows. Everything that is counted is counted per calendar month (UTC).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a thing that a plan allows or does not, by the contract of the API"
+)]
 pub struct Entitlements {
     /// Credits granted each month.
     pub monthly_credits: u32,
