@@ -9,6 +9,7 @@ mod deployment;
 mod journey;
 mod ops;
 mod persisted;
+mod providers;
 mod refusals;
 mod replay;
 mod roles;

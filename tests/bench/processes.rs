@@ -9,6 +9,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::{Timestamp, ToSpan};
+use kit::secrets::Provider;
 use serde_json::{Value, json};
 use testing::gateway::event;
 use testing::{Meter, ORIGIN, TABLE, TokenClaims, World, jwks};
@@ -236,14 +237,14 @@ impl Place {
             ("SIGNUP_CREDITS", "0"),
             ("CLERK_ISSUER", &self.issuer),
             ("CLERK_JWKS", &jwks),
-            ("STREAM_BASE_URL", "http://127.0.0.1:9"),
-            ("GEMINI_BASE_URL", "http://127.0.0.1:9"),
             ("GEMINI_MODEL", "gemini-3.8-flash"),
             ("GEMINI_FALLBACK_MODEL", "gemini-3.5-flash"),
             ("MEDIA_BUCKET", "media"),
         ]
+        .into_iter()
+        .chain(Provider::ALL.map(|provider| (provider.base_url_variable(), "http://127.0.0.1:9")))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
+        .collect()
     }
 
     /// The start of a slot that nobody has taken yet.

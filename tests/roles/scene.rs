@@ -12,6 +12,7 @@ use domain::user::Role;
 use jiff::{SignedDuration, Timestamp};
 use kit::Route;
 use kit::route::IdempotencyKey;
+use kit::secrets::Provider;
 use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Tx;
@@ -43,8 +44,8 @@ impl Scene {
     pub async fn new(routes: &[Route]) -> Self {
         let stream = Stream::start(StreamOptions::default()).await.unwrap();
         let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
-        let (stream_base_url, gemini_base_url) = (stream.base_url(), gemini.base_url());
-        let mut options = Options { stream_base_url, gemini_base_url, ..Options::default() };
+        let base_urls = [(Provider::Stream, stream.base_url()), (Provider::Gemini, gemini.base_url())].into();
+        let mut options = Options { base_urls, ..Options::default() };
         options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
         options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
         let world = World::with(&tests::all_functions(), options).await;

@@ -121,7 +121,7 @@ fn queue_output(queue: Queue) -> String {
 }
 
 fn secret(provider: Provider) -> String {
-    format!("!GetAtt State.Outputs.{}SecretArn", pascal(provider.name()))
+    format!("!GetAtt State.Outputs.{}Arn", provider.secret_resource())
 }
 
 /// What its role allows: actions, and on which resources.

@@ -8,6 +8,7 @@ use axum::Router;
 use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::aws::Aws;
+use kit::secrets::Provider;
 use kit::worker::Delivery;
 use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
@@ -83,8 +84,9 @@ impl Stage {
             stream_base_url = lines.to_provider(&stream_base_url).await;
             gemini_base_url = lines.to_provider(&gemini_base_url).await;
         }
-        let options =
-            Options { stream_base_url: stream_base_url.clone(), gemini_base_url: gemini_base_url.clone(), ..options };
+        let base_urls =
+            [(Provider::Stream, stream_base_url.clone()), (Provider::Gemini, gemini_base_url.clone())].into();
+        let options = Options { base_urls, ..options };
         let world = World::with(&[], options).await;
         let faults = Faults::start(&world).await;
         let (aws_url, meter) = match between {

@@ -9,6 +9,7 @@ use domain::money::Asset;
 use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use kit::App;
+use kit::secrets::Provider;
 use kit::worker::Delivery;
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::media::{MediaKind, StoredFile};
@@ -67,8 +68,8 @@ impl Stage {
             world.add_candidate("cara", 100).await;
             world.add_interviewer("ivy").await;
         });
-        let (stream_base_url, gemini_base_url) = (stream.base_url(), gemini.base_url());
-        let options = Options { stream_base_url, gemini_base_url, table: Some(table.await), ..Options::default() };
+        let base_urls = [(Provider::Stream, stream.base_url()), (Provider::Gemini, gemini.base_url())].into();
+        let options = Options { base_urls, table: Some(table.await), ..Options::default() };
         let (world, app, aws) = World::beside_aws(options).await;
         Self { app, world, aws, stream, gemini }
     }

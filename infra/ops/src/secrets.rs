@@ -48,7 +48,7 @@ async fn check(stack: &Stack) -> Outcome {
     let (mut report, mut ways) = (BTreeMap::new(), Vec::new());
     for provider in Provider::ALL {
         let (name, secret) = (provider.name(), stack.secret_name(provider));
-        let missing = provider.missing(&stack.secret_text(provider).await?);
+        let missing = kit::secrets::missing(provider, &stack.secret_text(provider).await?);
         let mut told = json!({ "secret": secret, "filled": missing.is_empty() });
         if !missing.is_empty() {
             told["missing"] = json!(missing);

@@ -4,24 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
+use provider_table::Provider;
 use serde_json::{Map, Value};
 
 use crate::failure::{Failure, Outcome};
 use crate::places;
-
-/// A provider that has a simulator: its name in secrets, the variable that points elsewhere, the template's parameter.
-#[derive(Clone, Copy, Debug)]
-pub struct Provider {
-    pub name: &'static str,
-    pub variable: &'static str,
-    pub parameter: &'static str,
-}
-
-pub const PROVIDERS: [Provider; 3] = [
-    Provider { name: "clerk", variable: "CLERK_API_BASE_URL", parameter: "ClerkApiBaseUrl" },
-    Provider { name: "stream", variable: "STREAM_BASE_URL", parameter: "StreamBaseUrl" },
-    Provider { name: "gemini", variable: "GEMINI_BASE_URL", parameter: "GeminiBaseUrl" },
-];
 
 const PARAMETER_PREFIX: &str = "GREENROOM_PARAM_";
 
@@ -34,8 +21,8 @@ pub struct Settings {
     pub port: Option<u16>,
     /// Whether the provider simulators and the demo data are wanted.
     pub simulators: bool,
-    /// Base URLs by provider name, where they were given.
-    pub base_urls: BTreeMap<&'static str, String>,
+    /// Where providers are, where that was given.
+    pub base_urls: BTreeMap<Provider, String>,
     /// `{ provider: { key: value } }` from the file that `GREENROOM_SECRETS` names.
     pub secrets: Map<String, Value>,
     /// Template parameters, which win over everything else.
@@ -50,9 +37,9 @@ impl Settings {
             data,
             port: variable("GREENROOM_PORT").map(|text| port(&text)).transpose()?,
             simulators: simulators(variable("GREENROOM_SIMULATORS").as_deref())?,
-            base_urls: PROVIDERS
-                .iter()
-                .filter_map(|provider| Some((provider.name, variable(provider.variable)?)))
+            base_urls: Provider::ALL
+                .into_iter()
+                .filter_map(|provider| Some((provider, variable(provider.base_url_variable())?)))
                 .collect(),
             secrets: variable("GREENROOM_SECRETS").map(|path| secrets(&path)).transpose()?.unwrap_or_default(),
             parameters: all_variables()
@@ -64,14 +51,14 @@ impl Settings {
     }
 
     fn check(&self) -> Outcome<()> {
-        let missing: Vec<&str> = PROVIDERS
-            .iter()
+        let missing: Vec<&str> = Provider::ALL
+            .into_iter()
             .filter(|provider| {
                 !self.simulators
-                    && !self.base_urls.contains_key(provider.name)
-                    && !self.parameters.contains_key(provider.parameter)
+                    && !self.base_urls.contains_key(provider)
+                    && !self.parameters.contains_key(&provider.base_url_parameter())
             })
-            .map(|provider| provider.variable)
+            .map(Provider::base_url_variable)
             .collect();
         if missing.is_empty() {
             Ok(())
@@ -145,7 +132,7 @@ mod tests {
             data: PathBuf::new(),
             port: None,
             simulators: false,
-            base_urls: BTreeMap::from([("gemini", "http://127.0.0.1:1".to_owned())]),
+            base_urls: BTreeMap::from([(Provider::Gemini, "http://127.0.0.1:1".to_owned())]),
             secrets: Map::new(),
             parameters: BTreeMap::from([("StreamBaseUrl".to_owned(), "http://127.0.0.1:2".to_owned())]),
         };

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use providers::gemini::GeminiClient;
 use providers::stream::StreamClient;
-use providers::{BaseUrl, Secret};
+use providers::{BaseUrl, Provider, Secret, UrlError};
 
 use crate::App;
 use crate::config::ConfigError;
 use crate::error::Error;
-use crate::secrets::{Provider, ProviderSecret};
+use crate::secrets::ProviderSecret;
 
 /// Stream, and what its tokens are made with.
 #[derive(Clone)]
@@ -50,7 +50,7 @@ impl App {
 
     fn stream_with(&self, secret: &ProviderSecret) -> Result<Stream, Error> {
         let (api_key, api_secret) = (secret.first("apiKey")?, secret.first("apiSecret")?);
-        let base = self.base_url("STREAM_BASE_URL", &self.config.stream_base_url)?;
+        let base = self.base_url(Provider::Stream)?;
         let client = StreamClient::new(self.http.clone(), base, api_key.expose(), &api_secret);
         Ok(Stream { client, api_key: api_key.expose().to_owned(), api_secret })
     }
@@ -58,12 +58,17 @@ impl App {
     /// Gemini, with the key as it is cached.
     pub async fn gemini(&self) -> Result<GeminiClient, Error> {
         let secret = self.secrets.get(Provider::Gemini, self.now()).await?;
-        let base = self.base_url("GEMINI_BASE_URL", &self.config.gemini_base_url)?;
-        let invalid = |e: providers::UrlError| ConfigError::Invalid { name: "GEMINI_BASE_URL", problem: e.to_string() };
-        Ok(GeminiClient::new(self.http.clone(), base, secret.first("apiKey")?).map_err(invalid)?)
+        let base = self.base_url(Provider::Gemini)?;
+        let client = GeminiClient::new(self.http.clone(), base, secret.first("apiKey")?);
+        Ok(client.map_err(|error| unusable(Provider::Gemini, &error))?)
     }
 
-    fn base_url(&self, name: &'static str, url: &str) -> Result<BaseUrl, ConfigError> {
-        BaseUrl::parse(url, self.config.reach()).map_err(|e| ConfigError::Invalid { name, problem: e.to_string() })
+    fn base_url(&self, provider: Provider) -> Result<BaseUrl, ConfigError> {
+        let url = self.config.base_urls.get(&provider).ok_or(ConfigError::Missing(provider.base_url_variable()))?;
+        BaseUrl::parse(url, self.config.reach()).map_err(|error| unusable(provider, &error))
     }
+}
+
+fn unusable(provider: Provider, error: &UrlError) -> ConfigError {
+    ConfigError::Invalid { name: provider.base_url_variable(), problem: error.to_string() }
 }

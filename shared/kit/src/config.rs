@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::ids::UserId;
-use providers::Reach;
+use providers::{Provider, Reach};
 
 /// A value that is missing or cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,10 +57,8 @@ pub struct Config {
     pub gemini_model: String,
     /// The model that is asked when that one refuses.
     pub gemini_fallback_model: String,
-    /// Where Stream's API is.
-    pub stream_base_url: String,
-    /// Where Gemini's API is.
-    pub gemini_base_url: String,
+    /// Where each provider's API is.
+    pub base_urls: BTreeMap<Provider, String>,
     /// What the names of the secrets begin with: the stack's name.
     pub secrets_prefix: String,
     /// The media bucket, for functions that use it.
@@ -104,6 +102,10 @@ impl Config {
             Some((name.to_owned(), url.to_owned()))
         });
         let queues: Option<BTreeMap<String, String>> = queues.collect();
+        let base_urls = Provider::ALL
+            .into_iter()
+            .map(|provider| required(provider.base_url_variable()).map(|address| (provider, address)));
+        let base_urls: Result<BTreeMap<Provider, String>, ConfigError> = base_urls.collect();
         let allowed_origins = list(Some(required("ALLOWED_ORIGINS")?));
         if allowed_origins.is_empty() {
             return Err(ConfigError::Missing("ALLOWED_ORIGINS"));
@@ -121,8 +123,7 @@ impl Config {
                 .map_err(|_| invalid("SIGNUP_CREDITS", "must be a whole number of credits"))?,
             gemini_model: required("GEMINI_MODEL")?,
             gemini_fallback_model: required("GEMINI_FALLBACK_MODEL")?,
-            stream_base_url: required("STREAM_BASE_URL")?,
-            gemini_base_url: required("GEMINI_BASE_URL")?,
+            base_urls: base_urls?,
             secrets_prefix: required("SECRETS_PREFIX")?,
             media_bucket: optional("MEDIA_BUCKET"),
             media_retention_days: optional("MEDIA_RETENTION_DAYS")
@@ -154,8 +155,7 @@ mod tests {
                 "ADMIN_USER_IDS" => "user_1,user_2",
                 "GEMINI_MODEL" => "m",
                 "GEMINI_FALLBACK_MODEL" => "f",
-                "STREAM_BASE_URL" => "https://stream.example",
-                "GEMINI_BASE_URL" => "https://gemini.example",
+                address if address.ends_with("_BASE_URL") => "https://provider.example",
                 "SECRETS_PREFIX" => "greenroom",
                 _ => return None,
             };
@@ -166,7 +166,9 @@ mod tests {
     #[test]
     fn a_missing_value_is_named() {
         assert_eq!(Config::from_lookup(lookup("")).unwrap().allowed_origins.len(), 2);
-        for name in ["STAGE", "TABLE_NAME", "CLERK_ISSUER", "ALLOWED_ORIGINS", "GEMINI_MODEL", "SECRETS_PREFIX"] {
+        let addresses = Provider::ALL.map(Provider::base_url_variable);
+        let others = ["STAGE", "TABLE_NAME", "CLERK_ISSUER", "ALLOWED_ORIGINS", "GEMINI_MODEL", "SECRETS_PREFIX"];
+        for name in addresses.into_iter().chain(others) {
             assert_eq!(Config::from_lookup(lookup(name)).unwrap_err(), ConfigError::Missing(name));
         }
     }

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use domain::problem::{Kind, Problem};
 use jiff::{SignedDuration, Timestamp};
+pub use providers::Provider;
 use providers::Secret;
 use serde_json::Value;
 
@@ -19,45 +20,11 @@ const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// How often a refused key or signature, or a secret that nobody has filled yet, makes us ask again.
 const REREAD_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 
-/// Whose secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Provider {
-    /// Sign-in.
-    Clerk,
-    /// Video calls.
-    Stream,
-    /// The model.
-    Gemini,
-}
-
-impl Provider {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Clerk, Self::Stream, Self::Gemini];
-
-    /// The last part of the secret's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Clerk => "clerk",
-            Self::Stream => "stream",
-            Self::Gemini => "gemini",
-        }
-    }
-
-    /// What a filled secret looks like.
-    pub fn example(self) -> &'static str {
-        match self {
-            Self::Clerk => r#"{"secretKey":"sk_…","webhookSecret":"whsec_…"}"#,
-            Self::Stream => r#"{"apiKey":"…","apiSecret":"…"}"#,
-            Self::Gemini => r#"{"apiKey":"…"}"#,
-        }
-    }
-
-    /// The keys that a secret with this text has no value for.
-    pub fn missing(self, text: &str) -> Vec<String> {
-        let keys: Value = serde_json::from_str(text).unwrap_or_default();
-        let example: serde_json::Map<String, Value> = serde_json::from_str(self.example()).unwrap_or_default();
-        example.into_iter().map(|(key, _)| key).filter(|key| filled(&keys[key]).is_empty()).collect()
-    }
+/// The keys that a secret of `provider` with this text has no value for.
+pub fn missing(provider: Provider, text: &str) -> Vec<&'static str> {
+    // What is no JSON has no keys, like the placeholder.
+    let values: Value = serde_json::from_str(text).unwrap_or_default();
+    provider.keys().iter().map(|(key, _)| *key).filter(|key| filled(&values[*key]).is_empty()).collect()
 }
 
 /// The values that stand in a secret's member: one, or several during a rotation. The ellipsis stands where somebody copied the
@@ -77,7 +44,7 @@ pub struct Unfilled {
     /// Which key has no value, or only a placeholder.
     pub key: &'static str,
     /// What a filled one looks like.
-    pub example: &'static str,
+    pub example: String,
 }
 
 impl Problem for Unfilled {
@@ -249,7 +216,7 @@ mod tests {
             json!("s3cret"),
             json!({ "apiKey": "", "apiSecret": [] }),
             json!({ "apiKey": " ", "apiSecret": ["", 7] }),
-            serde_json::from_str(Provider::Stream.example()).unwrap(),
+            serde_json::from_str(&Provider::Stream.example()).unwrap(),
         ] {
             let secrets = Secrets::fixed(json!({ "stream": unfilled }));
             let secret = secrets.get(Provider::Stream, at(0)).await.unwrap();
@@ -279,14 +246,14 @@ mod tests {
     }
 
     #[test]
-    fn an_example_has_the_keys_that_clients_ask_for() {
-        for (provider, keys) in [
-            (Provider::Clerk, vec!["secretKey", "webhookSecret"]),
-            (Provider::Stream, vec!["apiKey", "apiSecret"]),
-            (Provider::Gemini, vec!["apiKey"]),
-        ] {
-            let example: serde_json::Map<String, Value> = serde_json::from_str(provider.example()).unwrap();
-            assert_eq!(example.keys().collect::<Vec<_>>(), keys, "{}", provider.name());
+    fn the_keys_that_have_no_value_are_told() {
+        for provider in Provider::ALL {
+            let keys: Vec<&str> = provider.keys().iter().map(|(key, _)| *key).collect();
+            for unfilled in [provider.example(), r#"{"placeholder":"true"}"#.to_owned(), "s3cret".to_owned()] {
+                assert_eq!(missing(provider, &unfilled), keys, "{}: {unfilled}", provider.name());
+            }
+            assert!(missing(provider, &provider.example().replace('…', "x")).is_empty(), "{}", provider.name());
         }
+        assert_eq!(missing(Provider::Clerk, r#"{"secretKey":["","k"],"webhookSecret":[]}"#), ["webhookSecret"]);
     }
 }

@@ -16,6 +16,8 @@ pub mod unexpected;
 #[cfg(test)]
 mod test_server;
 
+pub use provider_table::Provider;
+
 pub use http::{BaseUrl, Http, NoAnswer, Reach, UrlError};
 pub use secret::Secret;
 pub use unexpected::Unexpected;

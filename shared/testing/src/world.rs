@@ -1,11 +1,13 @@
 //! An application of its own for each test, and requests to it.
 
+use std::collections::BTreeMap;
+
 use axum::Router;
 use jiff::Timestamp;
 use kit::app::{Clock, Ids};
 use kit::aws::Aws;
 use kit::config::Config;
-use kit::secrets::Secrets;
+use kit::secrets::{Provider, Secrets};
 use kit::{App, Function};
 use serde_json::{Value, json};
 use store::outbox::Queue;
@@ -31,10 +33,8 @@ pub async fn waiting(app: &App) -> Vec<String> {
 /// What a test's application is told, where it matters.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Where Stream is.
-    pub stream_base_url: String,
-    /// Where Gemini is.
-    pub gemini_base_url: String,
+    /// Where providers are; nobody answers for those that are not named.
+    pub base_urls: BTreeMap<Provider, String>,
     /// The providers' keys, as the deployment's secrets hold them.
     pub secrets: Value,
     /// Credits for new candidates.
@@ -46,8 +46,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            stream_base_url: "http://127.0.0.1:9".to_owned(),
-            gemini_base_url: "http://127.0.0.1:9".to_owned(),
+            base_urls: BTreeMap::new(),
             secrets: json!({
                 "clerk": { "secretKey": "sk_test", "webhookSecret": "whsec_dGVzdC1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=" },
                 "stream": { "apiKey": "key_test", "apiSecret": "stream-test-secret" },
@@ -124,12 +123,13 @@ impl World {
                 "SIGNUP_CREDITS" => return Some(options.signup_credits.to_string()),
                 "GEMINI_MODEL" => "gemini-3.8-flash",
                 "GEMINI_FALLBACK_MODEL" => "gemini-3.5-flash",
-                "STREAM_BASE_URL" => return Some(options.stream_base_url.clone()),
-                "GEMINI_BASE_URL" => return Some(options.gemini_base_url.clone()),
                 "SECRETS_PREFIX" => "greenroom-test",
                 "MEDIA_BUCKET" => "media-test",
                 "MEDIA_RETENTION_DAYS" => "90",
-                _ => return None,
+                _ => {
+                    let provider = Provider::ALL.into_iter().find(|provider| provider.base_url_variable() == name)?;
+                    options.base_urls.get(&provider).map_or("http://127.0.0.1:9", String::as_str)
+                }
             };
             Some(value.to_owned())
         });

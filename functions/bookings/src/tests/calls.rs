@@ -1,5 +1,6 @@
 //! Consent, the door of the call, and suggested questions.
 
+use kit::secrets::Provider;
 use simulators::{Gemini, GeminiOptions, GeminiScript, Reply, Stream, StreamOptions};
 
 use super::*;
@@ -32,7 +33,7 @@ async fn both_parties_have_to_say_yes_and_either_can_take_it_back() {
 
 async fn world_with_stream() -> (World, Stream) {
     let stream = Stream::start(StreamOptions::default()).await.unwrap();
-    let mut options = Options { stream_base_url: stream.base_url(), ..Options::default() };
+    let mut options = Options { base_urls: [(Provider::Stream, stream.base_url())].into(), ..Options::default() };
     options.secrets["stream"] = json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() });
     let world = world_with(options).await;
     (world, stream)
@@ -89,7 +90,7 @@ async fn questions_need_sensible_wishes() {
 #[tokio::test]
 async fn questions_are_suggested_by_the_model_or_by_the_other_one() {
     let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
-    let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
+    let mut options = Options { base_urls: [(Provider::Gemini, gemini.base_url())].into(), ..Options::default() };
     options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
     let world = world_with(options).await;
     let ask = |body: Value| world.call("ivy", "POST", "/api/ai/questions", body);
@@ -121,7 +122,7 @@ async fn questions_are_suggested_by_the_model_or_by_the_other_one() {
 #[tokio::test]
 async fn the_twenty_first_question_within_an_hour_waits() {
     let gemini = Gemini::start(GeminiOptions::default()).await.unwrap();
-    let mut options = Options { gemini_base_url: gemini.base_url(), ..Options::default() };
+    let mut options = Options { base_urls: [(Provider::Gemini, gemini.base_url())].into(), ..Options::default() };
     options.secrets["gemini"] = json!({ "apiKey": gemini.api_key() });
     let world = world_with(options).await;
     for _ in 0..20 {

@@ -13,6 +13,7 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use provider_table::Provider;
 use serde_json::{Map, Value, json};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,7 +24,7 @@ use crate::http;
 use crate::places;
 use crate::python::Python;
 use crate::run::{cargo, exchange, run, stop, timed, try_output};
-use crate::settings::{PROVIDERS, Settings};
+use crate::settings::Settings;
 use simulators::Simulators;
 
 const REGION: &str = "eu-west-1";
@@ -233,8 +234,8 @@ async fn parameters(settings: &Settings, simulators: Option<&Simulators>) -> Out
     revision.args(["rev-parse", "HEAD"]).current_dir(places::root());
     set("GitSha", try_output(&mut revision).await.unwrap_or_else(|| "unknown".into()));
     if let Some(simulators) = simulators {
-        for provider in PROVIDERS {
-            set(provider.parameter, simulators.base_url(provider.name)?);
+        for provider in Provider::ALL {
+            set(&provider.base_url_parameter(), simulators.base_url(provider)?);
         }
         set("ClerkIssuer", simulators.issuer()?);
         // Another issuer's tokens are signed with other keys.
@@ -242,10 +243,8 @@ async fn parameters(settings: &Settings, simulators: Option<&Simulators>) -> Out
             set("ClerkJwks", simulators.jwks());
         }
     }
-    for provider in PROVIDERS {
-        if let Some(url) = settings.base_urls.get(provider.name) {
-            set(provider.parameter, url.clone());
-        }
+    for (provider, url) in &settings.base_urls {
+        set(&provider.base_url_parameter(), url.clone());
     }
     parameters.extend(settings.parameters.clone());
     if simulators.is_some() {
@@ -276,7 +275,7 @@ async fn demo_people(python: &Python, api_url: &str, simulators: &Simulators, pa
         eprintln!("no demo data: session tokens come from another issuer than the Clerk simulator");
         return;
     }
-    let Ok(clerk_url) = simulators.base_url("clerk") else { return };
+    let Ok(clerk_url) = simulators.base_url(Provider::Clerk) else { return };
     let job = json!({ "apiUrl": api_url, "clerkUrl": clerk_url });
     if let Err(failure) = timed("demo data", script(python, "seed.py", &job)).await {
         eprintln!("warning: the demo data is not complete: {failure}");

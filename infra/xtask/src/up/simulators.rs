@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use provider_table::Provider;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout};
@@ -13,7 +14,6 @@ use tokio::time::timeout;
 use crate::failure::{Failure, Outcome};
 use crate::places;
 use crate::python::Python;
-use crate::settings::PROVIDERS;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -55,8 +55,8 @@ impl Simulators {
     }
 
     /// Where one of them takes the provider's requests.
-    pub fn base_url(&self, provider: &str) -> Outcome<String> {
-        self.text(provider)
+    pub fn base_url(&self, provider: Provider) -> Outcome<String> {
+        self.text(provider.name())
     }
 
     /// The `iss` of the session tokens.
@@ -77,7 +77,8 @@ impl Simulators {
     /// What other programs may know: addresses, no keys.
     pub fn addresses(&self) -> Value {
         let about = |name: &str| (name.to_owned(), json!({ "baseUrl": self.ready[name] }));
-        let mut addresses: Map<String, Value> = PROVIDERS.iter().map(|provider| about(provider.name)).collect();
+        let mut addresses: Map<String, Value> =
+            Provider::ALL.into_iter().map(|provider| about(provider.name())).collect();
         addresses["clerk"]["issuer"] = self.ready["issuer"].clone();
         Value::Object(addresses)
     }
