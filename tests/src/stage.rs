@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::aws::Aws;
 use kit::secrets::Provider;
-use kit::worker::Delivery;
+use kit::worker::ReceivedMessage;
 use serde_json::{Value, json};
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Table;
@@ -188,9 +188,9 @@ impl Stage {
 
     /// Lets the worker of its queue deal with a message. The text says why it failed.
     pub async fn work(&self, queued: &Queued) -> Result<(), String> {
-        let delivery = Delivery { message: queued.message.clone(), receive_count: queued.receives };
+        let received = ReceivedMessage { message: queued.message.clone(), receive_count: queued.receives };
         let worker = crate::all_workers().into_iter().find(|worker| worker.queue.name() == queued.queue);
-        (worker.unwrap().work)(self.app.clone(), delivery).await.map_err(|failure| format!("{:?}", failure.error))
+        (worker.unwrap().work)(self.app.clone(), received).await.map_err(|failure| format!("{:?}", failure.error))
     }
 
     /// One run of the sweep. False where it failed as a whole.

@@ -1,7 +1,7 @@
 //! Running an effect at Stream: what its errors mean for the message, and a key that was rotated.
 
 use kit::error::Error;
-use kit::worker::Delivery;
+use kit::worker::ReceivedMessage;
 use kit::{App, BoxFuture, Failure};
 use providers::download::DownloadError;
 use providers::stream::{StreamClient, StreamError};
@@ -63,8 +63,8 @@ impl From<Trouble> for Failure {
 pub type Work = for<'a> fn(&'a App, &'a StreamClient, &'a Effect) -> BoxFuture<'a, Result<(), Trouble>>;
 
 /// Carries out what a message asks for.
-pub async fn with_stream(app: &App, delivery: &Delivery, work: Work) -> Result<(), Failure> {
-    Ok(try_twice(app, &delivery.message.effect, work).await?)
+pub async fn with_stream(app: &App, received: &ReceivedMessage, work: Work) -> Result<(), Failure> {
+    Ok(try_twice(app, &received.message.effect, work).await?)
 }
 
 /// Carries `effect` out, and once more with the secret read again where Stream does not accept the one in memory.

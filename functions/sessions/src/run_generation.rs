@@ -18,7 +18,7 @@ use kit::needs::Table::{BatchGet, Delete, Get, Put, QueryTable};
 use kit::needs::{Needs, Object};
 use kit::secrets::Provider;
 use kit::telemetry::{Metric, count};
-use kit::worker::{Delivery, SET_ASIDE, WrongQueue};
+use kit::worker::{ReceivedMessage, SET_ASIDE, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::gemini::GenerateRequest;
 use store::media::{self, MediaKind};
@@ -58,8 +58,8 @@ pub fn worker() -> Worker {
 }
 
 /// Writes the feedback of one booking.
-pub fn run_generation(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
-    Box::pin(async move { work(&app, &delivery, LIMITS).await })
+pub fn run_generation(app: App, received: ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>> {
+    Box::pin(async move { work(&app, &received, LIMITS).await })
 }
 
 /// Why a run has stored nothing.
@@ -79,16 +79,16 @@ impl<E: Into<Error>> From<E> for Stop {
     }
 }
 
-async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Failure> {
-    let Effect::Feedback { booking_id, .. } = &delivery.message.effect else {
-        return Err(WrongQueue::of(&delivery.message.effect).into());
+async fn work(app: &App, received: &ReceivedMessage, limits: Limits) -> Result<(), Failure> {
+    let Effect::Feedback { booking_id, .. } = &received.message.effect else {
+        return Err(WrongQueue::of(&received.message.effect).into());
     };
     let Some(known) = Known::read(app, *booking_id).await? else { return Ok(()) };
     if known.is_final(app.now()) {
         return Ok(());
     }
     if known.booking.feedback == Some(FeedbackState::Failed) {
-        if delivery.receive_count > 1 {
+        if received.receive_count > 1 {
             // A refusal for good is not paid for again; the message is on its way to the operators, who may send it anew.
             let error = Fault("the feedback of this booking has failed for good".to_owned());
             return Err(Failure::after(error, SET_ASIDE));
@@ -96,13 +96,13 @@ async fn work(app: &App, delivery: &Delivery, limits: Limits) -> Result<(), Fail
         // It was sent anew, or there is another transcript: it has all its tries again.
         app.retry(|| mark(app, *booking_id, None)).await?;
     }
-    match attempt(app, delivery, &known, limits).await {
+    match attempt(app, received, &known, limits).await {
         Ok(()) => Ok(()),
         Err(Stop::Rival) => {
-            let wait = RIVAL_WAIT * delivery.receive_count.max(1);
+            let wait = RIVAL_WAIT * received.receive_count.max(1);
             Err(Failure::after(StoreError::Contended, wait))
         }
-        Err(Stop::Later(error, named)) if !delivery.is_last() => Err(Failure::patiently(error, named)),
+        Err(Stop::Later(error, named)) if !received.is_last() => Err(Failure::patiently(error, named)),
         Err(Stop::Later(error, _) | Stop::ForGood(error)) => {
             count(Metric::GenerationFailed, 1, app.now());
             if let Err(error) = app.retry(|| mark(app, *booking_id, Some(FeedbackState::Failed))).await {
@@ -164,7 +164,7 @@ struct Said {
     speech: SpeechFacts,
 }
 
-async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) -> Result<(), Stop> {
+async fn attempt(app: &App, received: &ReceivedMessage, known: &Known, limits: Limits) -> Result<(), Stop> {
     let booking = &known.booking;
     let said = load(app, booking).await?;
     if let Some(thin) = said.transcript.thinness().filter(|_| known.judged().is_none()) {
@@ -185,7 +185,7 @@ async fn attempt(app: &App, delivery: &Delivery, known: &Known, limits: Limits) 
     let asked_until = Instant::now() + limits.run;
     let until = now + SignedDuration::try_from(limits.lease(left)).unwrap_or(SignedDuration::from_mins(5));
     let lease = app.ids.random().max(1);
-    match lease::take(&app.table, booking.booking_id, &delivery.message.outbox_id, lease, now, until).await {
+    match lease::take(&app.table, booking.booking_id, &received.message.outbox_id, lease, now, until).await {
         Ok(()) => {}
         Err(StoreError::Contended) => return Err(Stop::Rival),
         Err(error) => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! The worker of queue `media`: recordings and transcripts from Stream to our bucket, or out of this world where consent
+//! The worker of queue `media`: copies recordings and transcripts from Stream to our bucket, or deletes them at Stream if consent
 //! is missing.
 
 use domain::booking::Booking;
@@ -7,7 +7,7 @@ use kit::error::Error;
 use kit::needs::Table::{BatchGet, Check, Delete, Get, Put, QueryTable};
 use kit::needs::{Needs, Object};
 use kit::secrets::Provider;
-use kit::worker::{Delivery, WrongQueue};
+use kit::worker::{ReceivedMessage, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::download::DownloadError;
 use providers::stream::StreamClient;
@@ -48,12 +48,12 @@ pub fn worker() -> Worker {
 }
 
 /// Copies one file, or deletes it.
-pub fn run_media(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+pub fn run_media(app: App, received: ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move {
-        let outcome = with_stream(&app, &delivery, carry_out).await;
+        let outcome = with_stream(&app, &received, carry_out).await;
         if outcome.is_err()
-            && delivery.is_last()
-            && let Ok(wanted) = Wanted::of(&delivery.message.effect)
+            && received.is_last()
+            && let Ok(wanted) = Wanted::of(&received.message.effect)
             && let Err(error) = wanted.abandon(&app).await
         {
             tracing::warn!(booking.id = %wanted.booking_id, ?error, "what was copied of a file could not be given up");

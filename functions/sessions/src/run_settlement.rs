@@ -3,7 +3,7 @@
 use kit::needs::Needs;
 use kit::needs::Table::{BatchGet, Check, Delete, Get, Put, QueryTable, Update};
 use kit::secrets::Provider;
-use kit::worker::{Delivery, WrongQueue};
+use kit::worker::{ReceivedMessage, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use store::outbox::{Effect, Queue};
 
@@ -29,9 +29,9 @@ pub fn worker() -> Worker {
 }
 
 /// Carries out one effect.
-pub fn run_settlement(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+pub fn run_settlement(app: App, received: ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move {
-        let effect = &delivery.message.effect;
+        let effect = &received.message.effect;
         match effect {
             Effect::CancelBookings { user_id, .. } => cancel_bookings(&app, user_id).await,
             Effect::LiftLock { user_id, .. } => lift_lock(&app, user_id).await,

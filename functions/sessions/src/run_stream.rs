@@ -8,7 +8,7 @@ use kit::error::{Error, Fault};
 use kit::needs::Needs;
 use kit::needs::Table::{BatchGet, Get, Put};
 use kit::secrets::Provider;
-use kit::worker::{Delivery, WrongQueue};
+use kit::worker::{ReceivedMessage, WrongQueue};
 use kit::{App, BoxFuture, Failure, Worker};
 use providers::stream::{CallState, CaptureMode, StreamClient, StreamError};
 use store::call;
@@ -36,14 +36,14 @@ pub fn worker() -> Worker {
 }
 
 /// Does one thing at Stream.
-pub fn run_stream(app: App, delivery: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+pub fn run_stream(app: App, received: ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async move {
-        let effect = &delivery.message.effect;
+        let effect = &received.message.effect;
         match effect {
-            Effect::CreateCall { .. } => with_stream(&app, &delivery, create_call).await,
-            Effect::MatchRecording { .. } => with_stream(&app, &delivery, match_recording).await,
-            Effect::MoveCall { .. } => with_stream(&app, &delivery, move_call).await,
-            Effect::EndCall { .. } => with_stream(&app, &delivery, end_call).await,
+            Effect::CreateCall { .. } => with_stream(&app, &received, create_call).await,
+            Effect::MatchRecording { .. } => with_stream(&app, &received, match_recording).await,
+            Effect::MoveCall { .. } => with_stream(&app, &received, move_call).await,
+            Effect::EndCall { .. } => with_stream(&app, &received, end_call).await,
             _ => Err(WrongQueue::of(effect).into()),
         }
     })

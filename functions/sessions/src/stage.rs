@@ -10,7 +10,7 @@ use domain::party::Party;
 use jiff::{SignedDuration, Timestamp};
 use kit::App;
 use kit::secrets::Provider;
-use kit::worker::Delivery;
+use kit::worker::ReceivedMessage;
 use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::media::{MediaKind, StoredFile};
 use store::outbox::{Effect, Message, StreamFile};
@@ -46,8 +46,8 @@ pub fn cid() -> String {
 }
 
 /// A message for the first time.
-pub fn delivery(effect: Effect) -> Delivery {
-    Delivery { message: Message { outbox_id: effect.outbox_id(), origin: None, effect }, receive_count: 1 }
+pub fn received(effect: Effect) -> ReceivedMessage {
+    ReceivedMessage { message: Message { outbox_id: effect.outbox_id(), origin: None, effect }, receive_count: 1 }
 }
 
 static BEGINNING: Beginning = Beginning::new();

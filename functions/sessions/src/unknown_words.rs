@@ -2,7 +2,7 @@
 
 use domain::patience::RECEIVES;
 use kit::error::Fault;
-use kit::worker::{Delivery, run};
+use kit::worker::{ReceivedMessage, run};
 use kit::{App, BoxFuture, Failure, Worker};
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ fn broken() -> Worker {
     Worker { work: faulty, ..crate::run_stream::worker() }
 }
 
-fn faulty(_: App, _: Delivery) -> BoxFuture<'static, Result<(), Failure>> {
+fn faulty(_: App, _: ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>> {
     Box::pin(async { Err(Fault("a stored thing cannot be read".to_owned()).into()) })
 }
 

@@ -19,7 +19,7 @@ use providers::clerk::ClerkUser;
 use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
 use serde_json::json;
 use store::outbox::Effect;
-use store::webhook::Delivery;
+use store::webhook::WebhookEvent;
 use store::{Items, Tx, keys, outbox, user};
 
 use crate::signature::{Refused, check};
@@ -57,14 +57,14 @@ async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<
         }
     };
     let sha256 = sha256_hex(&delivery.body);
-    let delivery = Delivery::new("clerk", &sha256, kind);
+    let delivery = WebhookEvent::new("clerk", &sha256, kind);
     app.retry(|| record(&app, &delivery, &event)).await?;
     tracing::info!(event.kind = kind, event.sha256 = sha256, "event recorded");
     Ok(received())
 }
 
 /// One attempt to record a delivery together with what follows from it.
-async fn record(app: &App, delivery: &Delivery, event: &ClerkEvent) -> Result<(), Error> {
+async fn record(app: &App, delivery: &WebhookEvent, event: &ClerkEvent) -> Result<(), Error> {
     let (ClerkEvent::UserUpserted { user: ClerkUser { user_id, .. } } | ClerkEvent::UserDeleted { user_id }) = event
     else {
         return Ok(());

@@ -24,7 +24,7 @@ use store::attendance::{write_session, write_told};
 use store::call;
 use store::media::{MediaKind, StoredFile, digest};
 use store::outbox::{Effect, StreamFile};
-use store::webhook::Delivery;
+use store::webhook::WebhookEvent;
 use store::{StoreError, Tx, keys, media, outbox};
 
 use crate::signature::{Refused, check, refuse};
@@ -68,7 +68,7 @@ async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result
         return Ok(received());
     };
     let sha256 = sha256_hex(&body);
-    let delivery = Delivery::new("stream", &sha256, name(&event.kind));
+    let delivery = WebhookEvent::new("stream", &sha256, name(&event.kind));
     app.retry(|| record(&app, &delivery, booking_id, &event, &sha256)).await?;
     tracing::info!(event.kind = name(&event.kind), event.sha256 = sha256, booking.id = %booking_id, "event recorded");
     Ok(received())
@@ -103,7 +103,7 @@ fn name(kind: &CallEventKind) -> &'static str {
 /// One attempt to record a delivery together with what follows from it.
 async fn record(
     app: &App,
-    delivery: &Delivery,
+    delivery: &WebhookEvent,
     booking_id: BookingId,
     event: &CallEvent,
     sha256: &str,

@@ -27,8 +27,8 @@ pub struct Bookable {
 }
 
 impl Bookable {
-    /// Whether an interviewer is listed and their credits per hour, where a person who changes from `before` to `after` changes
-    /// one of them.
+    /// Whether the interviewer is listed and their price per hour; `None` if the change from `before` to `after` leaves both
+    /// as they were.
     pub fn change(before: Option<&User>, after: &User) -> Option<(bool, u32)> {
         let state = |user: &User| (user.listed(), user.interviewer.as_ref().map_or(0, |i| i.credit_rate));
         let is_other = before.is_none_or(|before| state(before) != state(after));

@@ -1,4 +1,4 @@
-//! What is taken of a person's time: quarter-hours of UTC days, one calendar day per stored item.
+//! Which of a person's time is taken: quarter-hours of UTC days, one calendar day per stored item.
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,7 +47,7 @@ impl fmt::Debug for UtcDay {
     }
 }
 
-/// A text that is not a day or not a set of quarter-hours in the one notation we write.
+/// A text that is not a day, or not a set of quarter-hours, in the notation we use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not {0}")]
 pub struct NotationError(&'static str);

@@ -1,14 +1,14 @@
-//! How long work that has failed is waited for. A message is received eight times over hours, so that an outage of a
-//! provider passes without anybody's help; what has failed then is set aside for an operator.
+//! How failed work is retried. A message is received eight times over several hours, long enough for most outages of a
+//! provider to pass; a message that fails every time is set aside for an operator.
 
 use std::time::Duration;
 
 /// How often a message is received before its queue sets it aside; `infra/state.yaml` says the same.
 pub const RECEIVES: u32 = 8;
-/// The longest wait that a provider may name. What it names beyond that is asked for again, since an hour on its clock may
-/// be a mistake, and a queue holds a message for twelve hours at most.
+/// The longest wait that a provider may ask for. If it asks for more we try again after this long: its answer may be a
+/// mistake, and a queue hides a message for twelve hours at most.
 pub const LONGEST_NAMED: Duration = Duration::from_hours(6);
-/// Work that has waited for so long is told to an operator, though it will be tried again.
+/// Once work has been failing for this long an operator is told, though it will still be retried.
 const LATE: Duration = Duration::from_mins(10);
 
 /// A kind of work; each has a queue of its own.
@@ -63,8 +63,8 @@ impl Patience {
         own.max(named.unwrap_or_default().min(LONGEST_NAMED))
     }
 
-    /// Whether a message that is received for the `receive_count`th time has been failing for so long that an operator
-    /// should hear of it.
+    /// Whether a message received for the `receive_count`th time has been failing for so long that an operator should
+    /// hear of it.
     pub fn is_late(self, receive_count: u32) -> bool {
         self.waits().into_iter().take(place(receive_count)).sum::<Duration>() >= LATE
     }

@@ -1,8 +1,8 @@
 //! The proof of the ledger (ARCHITECTURE.md, I1): what a transfer and the lines of statements must say of each other.
 //!
-//! Each transfer names the line that it wrote on each side that is a person's, and each line names its transfer. Where every line is
-//! one that its transfer names, every line that a transfer names is there, and both say the same, lines and transfers are the
-//! same movements, one to one. A balance that is the sum of its lines is then the sum of the transfers that touch it.
+//! Each transfer names the statement line it wrote for each person involved, and each line names its transfer. If every line is named by
+//! its transfer, every line named by a transfer exists, and the two agree, then lines and transfers record the same movements, one
+//! to one. So a balance that is the sum of its lines is also the sum of the transfers that touch it.
 //!
 //! Assets and balances are words here and no closed lists: what a newer version has added is proved like everything else. Of a
 //! balance only this must be known, whether it is a debt and so grows by what is taken from it.
@@ -63,7 +63,7 @@ pub struct Side<'a> {
 }
 
 impl Moved {
-    /// Its sides that are a person's; none where an account is one that nobody knows.
+    /// The sides that belong to a person; `None` if this version does not know one of the accounts.
     pub fn sides(&self) -> Option<Vec<Side<'_>>> {
         let amount = i128::from(self.amount);
         let is_debt = |name: &str| Balance::ALL.iter().any(|balance| balance.is_debt() && balance.name() == name);

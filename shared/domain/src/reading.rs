@@ -1,15 +1,15 @@
-//! Reading JSON that somebody else wrote. What cannot be read is told by the member that is missing or wrong and by what was
-//! expected of it, never by what stands there: that can be a secret, a link or somebody's words.
+//! Reading JSON that somebody else wrote. An error names the member that is missing or wrong and what was expected there, never
+//! the value found: that may be a secret, a link or somebody's words.
 
 use std::fmt::Write as _;
 
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
-/// No member of ours, or of a provider's, has a longer name.
+/// No member name of ours or of a provider's is longer.
 const LONGEST_NAME: usize = 60;
 
-/// Why a document cannot be read. It holds nothing of what the document says.
+/// Why a document cannot be read. It repeats nothing from the document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// It is not JSON, or not all of it.

@@ -1,5 +1,5 @@
-//! Words of closed lists where they are only shown: a newer version may have stored one that this version does not know, and one
-//! unknown word must not hide everything that stands beside it (DECISIONS.md, "Versions side by side").
+//! Enumerated words that we only display. A newer version may have stored one that this version does not know, and a single
+//! unknown word must not make everything around it unreadable (DECISIONS.md, "Versions side by side").
 
 use std::borrow::Cow;
 

@@ -23,16 +23,16 @@ pub const SET_ASIDE: Duration = Duration::from_secs(1);
 /// The longest a message is put off. SQS allows twelve hours, counted from its receipt.
 const LONGEST_DELAY: Duration = Duration::from_hours(11);
 
-/// One message, and how often it has come.
+/// One message, and how often it has been received.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub struct ReceivedMessage {
     /// What to do.
     pub message: Message,
     /// 1 for the first time.
     pub receive_count: u32,
 }
 
-impl Delivery {
+impl ReceivedMessage {
     /// Whether a failure now sets the message aside.
     pub fn is_last(&self) -> bool {
         self.receive_count >= RECEIVES
@@ -108,7 +108,7 @@ pub struct Worker {
 }
 
 /// What a worker does with one message.
-pub type Work = fn(App, Delivery) -> BoxFuture<'static, Result<(), Failure>>;
+pub type Work = fn(App, ReceivedMessage) -> BoxFuture<'static, Result<(), Failure>>;
 
 /// A message that this code does not understand: from a newer version, which may be here soon, or not ours. So it is put off, and
 /// is an error only when it came for the last time.
@@ -214,9 +214,9 @@ fn receives(record: &SqsMessage) -> u32 {
 async fn one(app: &App, work: Work, record: &SqsMessage) -> Result<(), Failure> {
     let body = record.body.as_deref().unwrap_or_default();
     let message: Message = reading::read(body.as_bytes()).map_err(|e| Unreadable(e.to_string()))?;
-    let delivery = Delivery { message, receive_count: receives(record) };
-    tracing::info!(outbox.id = delivery.message.outbox_id, receive.count = delivery.receive_count, "message received");
-    work(app.clone(), delivery).await
+    let received = ReceivedMessage { message, receive_count: receives(record) };
+    tracing::info!(outbox.id = received.message.outbox_id, receive.count = received.receive_count, "message received");
+    work(app.clone(), received).await
 }
 
 /// Lets a failed message come back after `delay`. Where that cannot be said, the queue's own time-out applies.

@@ -11,9 +11,9 @@ use crate::{Items, Key, Tx, keys, origin};
 /// How long a delivery is recognised.
 pub const RECOGNISED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// One delivery.
+/// One event, by whom and with which body it was sent.
 #[derive(Debug, Clone)]
-pub struct Delivery {
+pub struct WebhookEvent {
     key: Key,
     provider: &'static str,
     kind: String,
@@ -30,7 +30,7 @@ struct Seen {
     origin: Option<String>,
 }
 
-impl Delivery {
+impl WebhookEvent {
     /// A delivery of `provider` with this body and event type.
     pub fn new(provider: &'static str, body_sha256: &str, kind: impl Into<String>) -> Self {
         Self { key: keys::webhook(provider, body_sha256), provider, kind: kind.into() }

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::work;
 use crate::feedback::drafting::{LIMITS, Limits};
 use crate::feedback::prompt::{PROMPT_VERSION, RUBRIC_VERSION};
-use crate::stage::{PRICE, Stage, booking_id, delivery, transcript_of};
+use crate::stage::{PRICE, Stage, booking_id, received, transcript_of};
 
 const PRIMARY: &str = "gemini-3.8-flash";
 const FALLBACK: &str = "gemini-3.5-flash";
@@ -32,9 +32,9 @@ async fn stage() -> Stage {
 }
 
 async fn receive(stage: &Stage, times: u32, limits: Limits) -> Result<(), Failure> {
-    let mut delivery = delivery(Effect::Feedback { booking_id: booking_id(), cause: "c1".into() });
-    delivery.receive_count = times;
-    work(&stage.app, &delivery, limits).await
+    let mut received = received(Effect::Feedback { booking_id: booking_id(), cause: "c1".into() });
+    received.receive_count = times;
+    work(&stage.app, &received, limits).await
 }
 
 async fn run(stage: &Stage) -> Result<(), Failure> {

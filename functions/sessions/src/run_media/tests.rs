@@ -4,7 +4,7 @@ use domain::patience::RECEIVES;
 use jiff::{SignedDuration, Timestamp};
 use kit::Failure;
 use kit::invocation::Invocation;
-use kit::worker::Delivery;
+use kit::worker::ReceivedMessage;
 use serde_json::{Value, json};
 use simulators::{PlayRequest, StreamOptions};
 use store::media::{Copying, MediaKind, StoredFile, list};
@@ -15,17 +15,17 @@ use tokio::time::Instant;
 use super::{Verdict, Wanted, judge, keep, run_media};
 use crate::media::copying::Copied;
 use crate::run_stream::run_stream;
-use crate::stage::{Stage, booking_id, cid, delivery, transcript_of};
+use crate::stage::{Stage, booking_id, cid, received, transcript_of};
 
 async fn run(stage: &Stage, effect: &Effect) -> Result<(), Failure> {
-    run_media(stage.app.clone(), delivery(effect.clone())).await
+    run_media(stage.app.clone(), received(effect.clone())).await
 }
 
 /// Plays a recorded session and answers what its two files lead to.
 async fn played(stage: &Stage) -> [Effect; 2] {
     stage.booked(true).await;
     let matching = Effect::MatchRecording { booking_id: booking_id(), cause: "1".into() };
-    run_stream(stage.app.clone(), delivery(matching)).await.unwrap();
+    run_stream(stage.app.clone(), received(matching)).await.unwrap();
     let said = transcript_of("interviewee", "interviewer");
     let request = PlayRequest { inline: Some(said), start: Some(json!(noon().to_string())), ..PlayRequest::default() };
     stage.stream.play("default", &booking_id().to_string(), request).await.unwrap();
@@ -221,7 +221,7 @@ async fn what_was_begun_is_aborted_without_consent_and_where_it_is_given_up() {
             run(&stage, &recording).await.unwrap();
         } else {
             stage.aws.kept().fail_operations_with = Some("upload 3".to_owned());
-            let last = Delivery { receive_count: RECEIVES, ..delivery(recording.clone()) };
+            let last = ReceivedMessage { receive_count: RECEIVES, ..received(recording.clone()) };
             run_media(stage.app.clone(), last).await.unwrap_err();
         }
         assert!(stage.aws.kept().uploads.is_empty());

@@ -2,10 +2,10 @@ use kit::Failure;
 use store::outbox::Effect;
 
 use super::run_settlement;
-use crate::stage::{Stage, booking_id, delivery};
+use crate::stage::{Stage, booking_id, received};
 
 async fn run(stage: &Stage, effect: Effect) -> Result<(), Failure> {
-    run_settlement(stage.app.clone(), delivery(effect)).await
+    run_settlement(stage.app.clone(), received(effect)).await
 }
 
 #[tokio::test]

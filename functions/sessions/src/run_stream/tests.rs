@@ -10,10 +10,10 @@ use store::outbox::Effect;
 use testing::noon;
 
 use super::run_stream;
-use crate::stage::{Stage, booking_id, cid, delivery};
+use crate::stage::{Stage, booking_id, cid, received};
 
 async fn run(stage: &Stage, effect: Effect) -> Result<(), Failure> {
-    run_stream(stage.app.clone(), delivery(effect)).await
+    run_stream(stage.app.clone(), received(effect)).await
 }
 
 fn create() -> Effect {

@@ -243,7 +243,7 @@ mod tests {
         let said = crate::stage::transcript_of("cara", "ivy");
         stage.add_transcript("s1", noon(), &said).await;
         let effect = Effect::Feedback { booking_id: booking_id(), cause: "c1".into() };
-        crate::run_generation::run_generation(stage.app.clone(), crate::stage::delivery(effect)).await.unwrap();
+        crate::run_generation::run_generation(stage.app.clone(), crate::stage::received(effect)).await.unwrap();
         let look = async || {
             let sent = send_for(&stage.app, &stage.booking().await, Vec::new(), Vec::new()).await.unwrap();
             (sent, stage.waiting().await)

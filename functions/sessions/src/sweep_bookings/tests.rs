@@ -3,7 +3,7 @@ use domain::booking::{Applied, Booking, CancelCode, CancelledBy, State};
 use domain::party::Party;
 use domain::settlement::SettlementReason;
 use jiff::SignedDuration;
-use kit::worker::Delivery;
+use kit::worker::ReceivedMessage;
 use serde_json::{Value, json};
 use simulators::{Fault, PlayRequest};
 use store::outbox::{self, Effect, Message};
@@ -19,7 +19,9 @@ use crate::stage::{PRICE, Stage, booking_id, cid};
 async fn sweep_at(stage: &Stage, minute: i64) -> Value {
     let told = only_sweep_at(stage, minute).await;
     for message in sent(stage).await {
-        run_settlement(stage.app.clone(), Delivery { message: message.clone(), receive_count: 1 }).await.unwrap();
+        run_settlement(stage.app.clone(), ReceivedMessage { message: message.clone(), receive_count: 1 })
+            .await
+            .unwrap();
         outbox::mark_relayed(&stage.app.table, &message.outbox_id, stage.app.now()).await.unwrap();
     }
     told
@@ -59,7 +61,7 @@ async fn what_is_due_is_sent_once_however_long_it_waits_and_settled_once_however
     let expected = Effect::SettleBooking { booking_id: booking_id(), due_at, aside_since: None };
     assert_eq!((&message.effect, &*message.outbox_id), (&expected, &*expected.outbox_id()));
     for receive_count in 1..4 {
-        run_settlement(stage.app.clone(), Delivery { message: message.clone(), receive_count }).await.unwrap();
+        run_settlement(stage.app.clone(), ReceivedMessage { message: message.clone(), receive_count }).await.unwrap();
         assert_eq!(reason(&stage).await, Some(SettlementReason::SessionHeld));
         assert_eq!(stage.balances("ivy").await, (0, 0, PRICE));
     }
@@ -227,10 +229,10 @@ async fn nothing_is_released_while_stream_cannot_be_asked() {
 async fn unheard_of_session() -> Stage {
     let stage = Stage::new().await;
     let booking = stage.booked(true).await;
-    let create = crate::stage::delivery(Effect::CreateCall { booking_id: booking_id() });
+    let create = crate::stage::received(Effect::CreateCall { booking_id: booking_id() });
     crate::run_stream::run_stream(stage.app.clone(), create).await.unwrap();
     let matching = Effect::MatchRecording { booking_id: booking_id(), cause: "test".into() };
-    crate::run_stream::run_stream(stage.app.clone(), crate::stage::delivery(matching)).await.unwrap();
+    crate::run_stream::run_stream(stage.app.clone(), crate::stage::received(matching)).await.unwrap();
     let id = booking.booking_id.to_string();
     let how = PlayRequest { transcript: Some("weak-javascript-20min".into()), ..PlayRequest::default() };
     stage.stream.play("default", &id, how).await.unwrap();
@@ -292,7 +294,7 @@ async fn what_a_worker_stored_before_it_stopped_is_news_to_the_next() {
     for stops in [false, true] {
         let stage = Stage::new().await;
         let booking = stage.booked(false).await;
-        let create = crate::stage::delivery(Effect::CreateCall { booking_id: booking_id() });
+        let create = crate::stage::received(Effect::CreateCall { booking_id: booking_id() });
         crate::run_stream::run_stream(stage.app.clone(), create).await.unwrap();
         let at = |minute| Some(noon() + SignedDuration::from_mins(minute));
         stage.stream.join(&cid(), "cara", at(1)).await.unwrap();
@@ -419,7 +421,8 @@ async fn a_function_that_may_not_use_the_table_sets_nothing_aside() {
     let [message] = &*sent(&stage).await else { panic!("it was sent") };
     let mut app = stage.app.clone();
     app.table = store::Table::new(kit::aws::Aws::at(&stage.world.endpoint).dynamodb(), "another-table");
-    let refused = run_settlement(app, Delivery { message: message.clone(), receive_count: 1 }).await.unwrap_err();
+    let refused =
+        run_settlement(app, ReceivedMessage { message: message.clone(), receive_count: 1 }).await.unwrap_err();
     assert!(refused.error.is_internal(), "it fails, so that the version is taken back");
     assert_eq!(due::aside(&stage.app.table).await.unwrap().0, 0);
 }

@@ -103,7 +103,7 @@ fn request(event: Event) -> Result<Request<Body>, Error> {
     Ok(request)
 }
 
-/// None where one is not what a header can be: dropping it would change what was asked, such as an idempotency key.
+/// `None` if one of them is not a valid header. Dropping just that one would change the request: it may be an idempotency key.
 fn headers(sent: &Map<String, Value>) -> Option<HeaderMap> {
     let mut headers = HeaderMap::with_capacity(sent.len());
     for (name, value) in sent {

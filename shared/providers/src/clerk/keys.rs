@@ -109,7 +109,7 @@ fn why(error: &ClerkError) -> String {
 /// Why a caller is not known.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// The token is no good: 401.
+    /// The token is invalid: 401.
     #[error("the session token is refused: {0}")]
     Refused(Refusal),
     /// The token's key is unknown and the issuer cannot be asked for newer keys: 503, since the token may be good.

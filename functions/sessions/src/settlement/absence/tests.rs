@@ -17,7 +17,7 @@ use testing::{Faults, TABLE, noon};
 use ulid::Ulid;
 
 use crate::run_settlement::run_settlement;
-use crate::stage::{PRICE, Stage, delivery};
+use crate::stage::{PRICE, Stage, received};
 
 fn id(number: u128) -> BookingId {
     BookingId::new(Ulid::from_parts(1_795_167_000_000, number))
@@ -50,7 +50,7 @@ fn cancel(user: &str) -> Effect {
 }
 
 async fn run(app: &App, effect: Effect) -> Result<(), Failure> {
-    run_settlement(app.clone(), delivery(effect)).await
+    run_settlement(app.clone(), received(effect)).await
 }
 
 async fn code(stage: &Stage, number: u128) -> Option<Word<CancelCode>> {
