@@ -172,14 +172,14 @@ pub struct Booking {
     /// Whether the candidate has reviewed it.
     #[serde(default)]
     pub reviewed: bool,
-    /// How long its parties were in the call, as far as it was told when it was settled or last looked after.
+    /// How long its parties were in the call, as far as was known when it was settled or last checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time_in_call: Option<TimeInCall>,
     /// How often it was moved.
     #[serde(default)]
     pub reschedules: u32,
-    /// When the sweep looks at it next: to settle it, or for what a held session has not brought yet. Nothing once nothing
-    /// is awaited any more.
+    /// When the sweep looks at it next: to settle it, or to fetch what a session has not delivered yet. `None` once nothing is
+    /// expected any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<Timestamp>,
     /// When it was booked.
@@ -196,7 +196,7 @@ pub enum FeedbackState {
     Complete,
     /// Too little was said; final when the door has closed.
     InsufficientEvidence,
-    /// The model could not be brought to answer; an operator can run it again.
+    /// The model failed every time it was asked; an operator can run it again.
     Failed,
 }
 
@@ -262,7 +262,7 @@ impl Booking {
         self.is_scheduled() && self.end_time > now
     }
 
-    /// From when to when the call lets people in.
+    /// When the call opens, and when it closes, for people who join.
     pub fn door(&self) -> (Timestamp, Timestamp) {
         (self.start_time - DOOR_OPENS_BEFORE, self.end_time + DOOR_CLOSES_AFTER)
     }
@@ -280,9 +280,9 @@ impl Booking {
         (self.start_time, self.end_time)
     }
 
-    /// Whether something can have happened in the call at `at`. The clocks of providers are not ours, but a call is not a
-    /// quarter of an hour older than its booking. It may have been moved to an earlier time since, so nothing up to the longest
-    /// time ahead of a booking is too late; else a day after its end is.
+    /// Whether something can have happened in the call at `at`. A provider's clock may differ from ours, but not by more than a
+    /// quarter of an hour, so nothing can be earlier than that before the booking was made. The booking may have been moved to an
+    /// earlier time since, so any time at which it could have been booked is possible, and so is a day after its end.
     pub fn is_possible(&self, at: Timestamp) -> bool {
         let latest = (self.created_at + LATEST_AHEAD).max(self.end_time + SignedDuration::from_hours(24));
         (self.created_at - CLOCKS_DIFFER..=latest).contains(&at)
@@ -322,7 +322,7 @@ impl Booking {
         Ok(Self { start_time, end_time, due_at, reschedules: self.reschedules + 1, ..self.clone() })
     }
 
-    /// The same, with how long its parties were in the call, where it has ended and that is certain.
+    /// The same booking with the time its parties spent in the call, once it has ended and that time is certain.
     #[must_use]
     pub fn attended(self, attendance: &Attendance, now: Timestamp) -> Self {
         match attendance.time_in_call() {

@@ -1,11 +1,11 @@
-//! Verified evidence: whether a quote was really said, by whom it is claimed to be.
+//! Verified evidence: whether a quote was really said, and by the person it is attributed to.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::{self, Word};
 use crate::transcript::{Speaker, Transcript, Utterance};
 
-/// Shorter quotes prove nothing: they are found everywhere.
+/// Shorter quotes prove nothing: they occur everywhere.
 pub const MIN_QUOTE_WORDS: usize = 4;
 
 /// Words that were said. The text is the transcript's own, and the times are those of the utterance it lies in.

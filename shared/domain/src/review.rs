@@ -1,4 +1,4 @@
-//! What a candidate says of a session, once, after it was completed.
+//! A candidate's review of a session: once, after it was completed.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

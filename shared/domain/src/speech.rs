@@ -1,8 +1,8 @@
 //! Measured speech: plain facts about how the candidate spoke, kept apart from every score.
 //!
 //! Pure arithmetic over the transcript in whole numbers: the same transcript gives the same bytes. Nothing is inferred
-//! about feeling, accent or person. Only lines that say when they were spoken are measured, and what nobody can have done is
-//! not shown: then the transcript's times are wrong, and so is all that is measured by them.
+//! about feeling, accent or person. Only lines that say when they were spoken are measured, and numbers that no human can
+//! reach are withheld: they mean that the transcript's times are wrong.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -208,7 +208,7 @@ fn within(human: RangeInclusive<f64>) -> impl FnOnce(f64) -> Result<f64, Why> {
     move |number| if human.contains(&number) { Ok(number) } else { Err(Why::NotHuman) }
 }
 
-/// Who says nothing has no part of the time.
+/// Somebody who says nothing has no share of the time.
 fn talk_ratio(own: &Spoken, other: &Spoken) -> Result<f64, Why> {
     match (own.time(), other.time()) {
         (Ok(own), Ok(other)) => Ok(rounded(own, own.saturating_add(other))),

@@ -17,7 +17,7 @@ pub async fn within<T>(deadline: Instant, work: impl Future<Output = T>) -> T {
     DEADLINE.scope(deadline, work).await
 }
 
-/// The deadline of what is being done here. None where nobody has set one, as in most tests.
+/// The deadline of the current work; `None` if none was set, as in most tests.
 pub fn current() -> Option<Instant> {
     DEADLINE.try_with(|deadline| *deadline).ok()
 }

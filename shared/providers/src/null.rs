@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-/// Reads `null` like a member that is not there: providers send it where a list, a text or a number usually stands.
+/// Reads `null` like a missing member: providers send it in place of a list, a text or a number.
 pub fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,11 +1,11 @@
-//! An answer that is not what a provider's documentation promises, told without its content.
+//! An answer that differs from a provider's documentation, reported without its content.
 
 use domain::reading::{self, Unreadable};
 use serde::de::DeserializeOwned;
 
 use crate::http::{Answer, UrlError};
 
-/// An answer that cannot be used: whose, to what, and what is wrong with it. It holds nothing of what the answer says.
+/// An unusable answer: whose it is, what was asked, and what is wrong with it. It repeats nothing from the answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{provider}'s answer to {operation} cannot be used: {why}")]
 pub struct Unexpected {
@@ -37,7 +37,7 @@ pub enum Why {
     /// It is larger than anything that is expected.
     #[error("it is longer than {0} bytes")]
     TooLong(usize),
-    /// It was not even asked for: what is asked for cannot stand in an address.
+    /// The request was never sent, because a part of it cannot be written in a URL.
     #[error("nothing was asked: {0}")]
     Address(UrlError),
 }
@@ -59,7 +59,7 @@ impl Operation {
         reading::read(&answer.body).map_err(|unreadable| self.wrong(answer, unreadable))
     }
 
-    /// An answer whose form is right and that cannot be used all the same.
+    /// An answer that has the right form but cannot be used.
     pub fn wrong(self, answer: &Answer, unreadable: Unreadable) -> Unexpected {
         self.unexpected(Why::Form { status: answer.status.as_u16(), unreadable })
     }

@@ -1,4 +1,4 @@
-//! Clerk's Backend API: the pull path for what webhooks did not bring.
+//! Clerk's Backend API: asked for what webhooks did not bring.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::http::{self, Answer, BaseUrl, Http, NoAnswer, Request, UrlError};
 use crate::secret::Secret;
 use crate::unexpected::{Operation, Unexpected, Why};
 
-/// The version of the API that the answers are read by; it is what Clerk's current SDK sends.
+/// The version of the API that the answers follow; it is the one that Clerk's current SDK sends.
 const API_VERSION: &str = "2026-05-12";
 const GET_USER: Operation = Operation { provider: "Clerk", name: "get user" };
 
@@ -37,7 +37,7 @@ pub enum ClerkError {
         /// Clerk's error code, such as `resource_not_found`.
         code: Option<String>,
     },
-    /// No answer, or one that says that Clerk is in trouble; trying again may help.
+    /// Clerk did not answer, or answered that it has a problem; trying again may help.
     #[error("Clerk is not available")]
     Unavailable(#[source] NoAnswer),
     /// An answer that is not what the documentation promises.
@@ -94,7 +94,7 @@ impl ClerkClient {
         Ok(Self { http, base: base.versioned("v1")?, secret_key })
     }
 
-    /// The user as they are now; `None` if there is none, or no longer.
+    /// The user as they are now; `None` if there is no such user, or not any more.
     pub fn get_user<'a>(&'a self, user_id: &'a UserId) -> BoxFuture<'a, Result<Option<ClerkUser>, ClerkError>> {
         Box::pin(async move {
             let url = self

@@ -98,7 +98,7 @@ pub fn fetch_jwks<'a>(http: &'a Http, issuer: &'a BaseUrl) -> BoxFuture<'a, Resu
     })
 }
 
-/// What kept the keys from coming, with what is behind it.
+/// Why the keys could not be fetched.
 fn why(error: &ClerkError) -> String {
     match error {
         ClerkError::Unavailable(reason) => format!("{error}: {reason}"),
@@ -112,7 +112,7 @@ pub enum SessionError {
     /// The token is invalid: 401.
     #[error("the session token is refused: {0}")]
     Refused(Refusal),
-    /// The token's key is unknown and the issuer cannot be asked for newer keys: 503, since the token may be good.
+    /// The token's key is unknown and the issuer cannot be asked for newer keys: 503, since the token may be valid.
     #[error("the issuer's keys cannot be fetched: {0}")]
     KeysUnavailable(String),
 }
@@ -164,12 +164,12 @@ impl SessionVerifier {
 
     async fn verify_with_newer_keys(&self, token: &str, now: Timestamp) -> Result<Session, SessionError> {
         let key_id = jsonwebtoken::decode_header(token).ok().and_then(|header| header.kid).unwrap_or_default();
-        // Held while fetching: whoever waits here finds the keys, or the failure, of the one before.
+        // Held while fetching: callers that wait here then see the keys, or the failure, of the fetch before them.
         let mut asked_for = self.asked_for.lock().await;
         asked_for.retain(|_, refresh| now.duration_since(refresh.at).abs() < REFRESH_INTERVAL);
         let refresh = match asked_for.get(&key_id) {
             Some(refresh) => refresh.clone(),
-            // The key may be a good one: it is known again when there is room to ask.
+            // The key may be genuine: it is fetched as soon as the limit on requests allows.
             None if asked_for.len() >= ASKED_AT_MOST => {
                 Refresh { at: now, failure: Some("too many unknown keys within a minute".to_owned()) }
             }

@@ -21,11 +21,11 @@ pub struct ClerkUser {
     pub banned: bool,
     /// Whether the user cannot sign in for a while, mostly after too many wrong passwords.
     pub locked: bool,
-    /// When the lock ends by itself: Clerk counts it in seconds from when it tells. `None` where it does not.
+    /// When the lock ends by itself; Clerk gives it in seconds from its answer. `None` if it does not end by itself.
     pub locked_until: Option<Timestamp>,
     /// When the user last changed, to the millisecond: deliveries come in any order, the latest change wins.
     pub updated_at: Timestamp,
-    /// When the event was made that tells this, in milliseconds since 1970; 0 where that is not told.
+    /// When the event with this state was made, in milliseconds since 1970; 0 if it does not say.
     pub told_at_millisecond: i64,
 }
 

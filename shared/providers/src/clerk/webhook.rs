@@ -79,14 +79,14 @@ pub enum ClerkEvent {
         /// Who.
         user_id: UserId,
     },
-    /// An event that is no concern of ours.
+    /// An event we do not handle.
     Unknown {
         /// Its `type`.
         kind: String,
     },
 }
 
-/// A body that is not what its `type` promises. It holds nothing of what the body says but the name of an event we know.
+/// A body that does not have the form of its `type`. Of its content it repeats only the name of an event we know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("of {}, {why}", .event.unwrap_or("an event"))]
 pub struct ParseError {
@@ -108,7 +108,7 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Carrying<T> {
     data: T,
-    /// When the event was made, in milliseconds. Anything else than that is as good as nothing.
+    /// When the event was made, in milliseconds. Any other value is ignored.
     #[serde(default)]
     timestamp: serde_json::Value,
 }

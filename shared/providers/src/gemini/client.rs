@@ -86,7 +86,7 @@ pub struct TokenUsage {
 /// A whole answer. `Debug` does not show the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Generated {
-    /// JSON that should fit the schema; whoever reads it checks that.
+    /// JSON that should match the schema; the caller checks it.
     pub text: String,
     /// The model that answered, which may be more exact than the one that was asked.
     pub model_version: String,

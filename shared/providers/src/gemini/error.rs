@@ -36,10 +36,10 @@ pub enum GeminiError {
         /// Whether it is a quota of a whole day, so that waiting minutes will not help.
         per_day: bool,
     },
-    /// No answer, or one that says that Gemini is in trouble; trying again may help.
+    /// Gemini did not answer, or answered that it has a problem; trying again may help.
     #[error("Gemini is not available")]
     Unavailable(#[source] NoAnswer),
-    /// Not finished in the time that the request gave, or in Gemini's own. It may be billed all the same.
+    /// Not finished within the request's time limit, or within Gemini's own. It may be billed all the same.
     #[error("Gemini did not answer in time")]
     Timeout,
     /// A filter stopped the prompt or the answer; the same prompt will be stopped again.
@@ -77,7 +77,7 @@ pub enum GeminiError {
     Malformed(#[from] Unexpected),
 }
 
-/// To a caller of ours every trouble with Gemini is the same: try again.
+/// Callers are told the same whatever went wrong with Gemini: try again later.
 impl Problem for GeminiError {
     fn kind(&self) -> Kind {
         Kind::Unavailable

@@ -35,7 +35,7 @@ pub enum StreamError {
         /// Stream's explanation. It may repeat names from the request, so it is not printed.
         message: String,
     },
-    /// No answer, or one that says that Stream is in trouble; trying again may help.
+    /// Stream did not answer, or answered that it has a problem; trying again may help.
     #[error("Stream is not available")]
     Unavailable(#[source] NoAnswer),
     /// An answer that is not what the documentation promises.
@@ -43,7 +43,7 @@ pub enum StreamError {
     Unexpected(#[from] Unexpected),
 }
 
-/// To a caller of ours every trouble with Stream is the same: try again.
+/// Callers are told the same whatever went wrong with Stream: try again later.
 impl Problem for StreamError {
     fn kind(&self) -> Kind {
         Kind::Unavailable

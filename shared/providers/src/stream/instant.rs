@@ -1,4 +1,4 @@
-//! Stream's date-times. The API description types them as Unix nanoseconds, deliveries were seen with RFC 3339 text of
+//! Stream's date-times. The API description types them as Unix nanoseconds, but webhooks have arrived with RFC 3339 text of
 //! up to nine fraction digits; both are understood everywhere.
 
 use std::fmt;

@@ -71,7 +71,7 @@ pub fn verify(secrets: &[Secret], headers: &HeaderMap, decoded_body: &[u8]) -> R
 pub enum StreamEvent {
     /// Something happened to a call.
     Call(CallEvent),
-    /// An event that is no concern of ours, or about a participant who is not one of our users.
+    /// An event we do not handle, or one about a participant who is not one of our users.
     Unknown {
         /// Its `type`.
         kind: String,
@@ -166,7 +166,7 @@ pub enum CallEventKind {
     },
 }
 
-/// A body that is not what its `type` promises. It holds nothing of what the body says but the name of an event we know.
+/// A body that does not have the form of its `type`. Of its content it repeats only the name of an event we know.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("of {}, {why}", .event.unwrap_or("an event"))]
 pub struct ParseError {
@@ -245,7 +245,7 @@ pub fn parse(decoded_body: &[u8]) -> Result<StreamEvent, ParseError> {
     }
 }
 
-/// `None` for what is no concern of ours.
+/// `None` for an event we do not handle.
 fn call_event(name: &str, body: &[u8]) -> Result<Option<CallEvent>, Unreadable> {
     let Some(kind) = call_event_kind(name, body)? else { return Ok(None) };
     let CallWire { call_cid, created_at: Instant(created_at) } = read(body)?;
@@ -259,7 +259,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Unreadable> {
     reading::read(body)
 }
 
-/// `None` for what is no concern of ours.
+/// `None` for an event we do not handle.
 fn call_event_kind(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, Unreadable> {
     Ok(Some(match name {
         "call.session_started" => CallEventKind::SessionStarted { session_id: read::<SessionWire>(body)?.session_id },
