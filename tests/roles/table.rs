@@ -31,11 +31,11 @@ update_me           -         | 401    new     new    new     | ok   ok   ok    
 
 list_interviewers   -         | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 get_interviewer     own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
-get_interviewer     foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
+get_interviewer     foreign   | 401    404     404    404     | 404  404  404   404   ok    gone | 404   404   ok
 get_interviewer     absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 get_interviewer     malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_reviews        own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
-list_reviews        foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
+list_reviews        foreign   | 401    404     404    404     | 404  404  404   404   ok    gone | 404   404   ok
 list_reviews        absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_reviews        malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_slots          own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
@@ -55,7 +55,7 @@ delete_availability absent    | 401    new     new    new     | role 404  role  
 delete_availability malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 
 create_booking      own       | 401    new     new    new     | ok   role ok    role  role  gone | act   act   act
-create_booking      foreign   | 401    new     new    new     | 409  role 409   role  role  gone | act   act   act    interviewer_unavailable
+create_booking      foreign   | 401    new     new    new     | 404  role 404   role  role  gone | act   act   act
 create_booking      absent    | 401    new     new    new     | 404  role 404   role  role  gone | act   act   act
 create_booking      malformed | 401    new     new    new     | 422  role 422   role  role  gone | act   act   act
 list_appointments   -         | 401    new     new    new     | ok   ok   ok    ok    role  gone | ok    ok    role

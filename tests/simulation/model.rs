@@ -404,7 +404,12 @@ impl Model {
         if parts < token {
             return Err((429, "rate_limited"));
         }
-        let end = self.offered(interviewer, start, now)?;
+        let is_known = self.bookings.values().any(|b| b.candidate == who && b.interviewer == interviewer);
+        let end = self.offered(interviewer, start, now).map_err(|refusal| match refusal {
+            // Who is not listed exists for those alone who have booked them.
+            (409, "interviewer_unavailable") if !is_known => (404, "not_found"),
+            refusal => refusal,
+        })?;
         let minutes = (end - start) / MINUTE;
         let price = (self.offers[interviewer].rate * minutes + 59) / 60;
         if shown.is_some_and(|shown| shown != price) {

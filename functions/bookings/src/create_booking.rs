@@ -7,10 +7,11 @@ use domain::ids::{BookingId, TransactionId, UserId};
 use domain::instant::Instant;
 use domain::money::Asset;
 use domain::party::Party;
+use domain::problem::Problem as _;
 use domain::rate::RateRule;
 use http::StatusCode;
 use kit::callers::{Interviewee, LetIn};
-use kit::error::Error;
+use kit::error::{Error, not_found};
 use kit::extract::RequestBody;
 use kit::needs::Needs;
 use kit::needs::Table::{BatchGet, Check, Get, Put};
@@ -96,7 +97,12 @@ async fn attempt(app: &App, write: &Write<LetIn<Interviewee>, CreateBooking>) ->
     let begun = write.begin(app, RateRule::Bookings, &read).await?;
     let (now, items) = (begun.now, &begun.items);
 
-    let offer = Offer::find(items, &wanted.interviewer_id, start_time, now)?;
+    let offer = match Offer::find(items, &wanted.interviewer_id, start_time, now) {
+        Err(refusal) if refusal.code() == Some(BookingError::InterviewerUnavailable.code()) => {
+            return Err(refused(app, [candidate, &wanted.interviewer_id], refusal).await?);
+        }
+        offer => offer?,
+    };
     if wanted.end_time.is_some_and(|end| end.0 != offer.end_time) {
         return Err(BookingError::SlotUnavailable.into());
     }
@@ -125,4 +131,11 @@ async fn attempt(app: &App, write: &Write<LetIn<Interviewee>, CreateBooking>) ->
     let booking = shown::booking(&booked, Some(Party::Interviewee), &[items], now)?;
     let view = BookedView { booking, wallet: remaining };
     begun.commit(app, tx, StatusCode::CREATED, &view).await
+}
+
+/// Who is not listed exists for those alone who have booked them before; they are read for that only then.
+async fn refused(app: &App, [candidate, interviewer]: [&UserId; 2], refusal: Error) -> Result<Error, Error> {
+    let booked = keys::booked(candidate, interviewer);
+    let items = app.table.batch_get(std::slice::from_ref(&booked)).await?;
+    Ok(if items.contains(&booked) { refusal } else { not_found("interviewer") })
 }

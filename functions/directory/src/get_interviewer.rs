@@ -17,7 +17,7 @@ pub fn route() -> Route {
     Route::get("get_interviewer", "/api/interviewers/{interviewerId}", Who::SignedIn, get_interviewer)
         .about(
             "Get an interviewer's public profile. An interviewer who cannot be booked is visible only to users who \
-             have booked them before.",
+             have booked them before, to themselves, and to admins.",
         )
         .answers::<InterviewerDetailsView>(200)
         .needs(Needs::table(&[Get, BatchGet]))
@@ -52,6 +52,7 @@ async fn get_interviewer(
 #[cfg(test)]
 mod tests {
     use crate::test_requests::{book, change, world};
+    use domain::user::{Role, Verification};
     use serde_json::{Value, json};
 
     #[tokio::test]
@@ -92,5 +93,27 @@ mod tests {
         world.call("dan", "GET", "/api/interviewers/ivy", Value::Null).await.refused(404, "not_found");
         testing::delete(&world, "ivy").await;
         world.call("cara", "GET", "/api/interviewers/ivy", Value::Null).await.refused(404, "not_found");
+    }
+
+    #[tokio::test]
+    async fn who_is_not_verified_sees_their_own_page_and_an_admin_sees_it_too() {
+        let world = world().await;
+        world.add_person("user_admin", Role::Admin).await;
+        world.add_interviewer("noah").await;
+        change(&world, "ivy", |ivy| ivy.interviewer.as_mut().unwrap().verification = Verification::Submitted).await;
+        for path in ["/api/interviewers/ivy", "/api/interviewers/ivy/reviews"] {
+            for (who, may) in [("ivy", true), ("user_admin", true), ("noah", false), ("cara", false)] {
+                let answer = world.call(who, "GET", path, Value::Null).await;
+                if may { drop(answer.expect(200)) } else { answer.refused(404, "not_found") }
+            }
+        }
+        let shown = world.call("ivy", "GET", "/api/interviewers/ivy", Value::Null).await.expect(200);
+        assert_eq!(shown["listed"], false);
+        for nobody in ["cara", "nobody"] {
+            world
+                .call("user_admin", "GET", &format!("/api/interviewers/{nobody}"), Value::Null)
+                .await
+                .refused(404, "not_found");
+        }
     }
 }

@@ -252,6 +252,15 @@ impl Booking {
         matches!(self.state, State::Cancelled { .. })
     }
 
+    /// Whether it was over before its time: cancelled, or completed by a feedback that was there before its start.
+    pub fn is_over_early(&self) -> bool {
+        match self.state {
+            State::Scheduled { .. } => false,
+            State::Cancelled { .. } => true,
+            State::Completed { completed_at, .. } => completed_at < self.start_time,
+        }
+    }
+
     /// Whether its call may be recorded.
     pub fn may_be_recorded(&self) -> bool {
         self.consents.both() && !self.is_cancelled()

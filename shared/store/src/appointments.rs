@@ -1,10 +1,10 @@
 //! A person's bookings by start: what is still to be held, and everything else.
 //!
-//! What was cancelled has an index partition of its own, so that a coming session is never looked for among cancelled ones, and
-//! the list of the others is merged from two partitions, of which each is in order.
+//! What was over before its time (cancelled, or completed before its start) has an index partition of its own, so that a coming
+//! session is never looked for among such, and the list of the others is merged from two partitions, of which each is in order.
 
 use domain::availability::LONGEST_SESSION;
-use domain::booking::{Booking, DOOR_OPENS_BEFORE};
+use domain::booking::Booking;
 use domain::ids::{BookingId, UserId};
 use domain::party::Party;
 use domain::problem::ValidationError;
@@ -22,9 +22,8 @@ pub enum Scope {
     Past,
 }
 
-/// How many bookings of one person can begin within the longest session before now, and the time from the opening of the door
-/// to now: of these the index alone does not say whether they are over. Nobody has two sessions at once, and the shortest
-/// takes half an hour.
+/// How many bookings of one person can begin within the longest session before now: of these the index alone does not say
+/// whether they are over. Nobody has two sessions at once, and the shortest takes half an hour.
 const DOUBTFUL: usize = 4;
 
 /// A place in a list of bookings by start.
@@ -57,9 +56,9 @@ pub async fn of_person(
     limit: usize,
     after: Option<BookingPlace>,
 ) -> Result<(Vec<Booking>, Option<String>), StoreError> {
-    let (index, kept, cancelled) = match side {
-        Party::Interviewee => ("gsi1", keys::candidate_bookings(person), keys::candidate_cancelled(person)),
-        Party::Interviewer => ("gsi2", keys::interviewer_bookings(person), keys::interviewer_cancelled(person)),
+    let (index, kept, over) = match side {
+        Party::Interviewee => ("gsi1", keys::candidate_bookings(person), keys::candidate_over(person)),
+        Party::Interviewer => ("gsi2", keys::interviewer_bookings(person), keys::interviewer_over(person)),
     };
     let at = |time: Timestamp| format!("{time:.0}");
     let after = after.as_ref();
@@ -70,15 +69,14 @@ pub async fn of_person(
             vec![stretch(table, Query::index(index, kept).limit(limit + DOUBTFUL), range, after).await?]
         }
         Scope::Past => {
-            // Who talks from the moment the door opens may have a feedback, and so a settled session, before it begins.
-            let until_now = ("0".to_owned(), format!("{}~", at(now + DOOR_OPENS_BEFORE)));
+            let until_now = ("0".to_owned(), format!("{}~", at(now)));
             let kept = Query::index(index, kept).newest_first().limit(limit + DOUBTFUL);
-            let cancelled = Query::index(index, cancelled).newest_first().limit(limit);
-            let (kept, cancelled) = tokio::join!(
+            let over = Query::index(index, over).newest_first().limit(limit);
+            let (kept, over) = tokio::join!(
                 stretch(table, kept, until_now, after),
-                stretch(table, cancelled, ("0".to_owned(), END.to_owned()), after),
+                stretch(table, over, ("0".to_owned(), END.to_owned()), after),
             );
-            vec![kept?, cancelled?]
+            vec![kept?, over?]
         }
     };
     let (found, next) = merge(stretches, scope == Scope::Past, limit, wanted);
@@ -145,8 +143,12 @@ fn merge(
 /// was booked a moment ago may be missing, and what is found may have changed.
 pub async fn unfinished(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
     let mut found: Vec<Booking> = Vec::new();
-    for (index, partition) in [("gsi1", keys::candidate_bookings(person)), ("gsi2", keys::interviewer_bookings(person))]
-    {
+    for (index, partition) in [
+        ("gsi1", keys::candidate_bookings(person)),
+        ("gsi1", keys::candidate_over(person)),
+        ("gsi2", keys::interviewer_bookings(person)),
+        ("gsi2", keys::interviewer_over(person)),
+    ] {
         let query = Query::index(index, partition).between(format!("{:.0}", now - LONGEST_SESSION), "9");
         found.extend(table.query_all::<Booking>(query, 10_000).await?);
     }

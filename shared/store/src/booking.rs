@@ -23,11 +23,11 @@ fn item(booking: &Booking) -> Result<Item, StoreError> {
 
 /// The index partition of one side in which a booking is found.
 fn side_of(side: Party, booking: &Booking) -> String {
-    match (side, booking.is_cancelled()) {
+    match (side, booking.is_over_early()) {
         (Party::Interviewee, false) => keys::candidate_bookings(&booking.interviewee_id),
-        (Party::Interviewee, true) => keys::candidate_cancelled(&booking.interviewee_id),
+        (Party::Interviewee, true) => keys::candidate_over(&booking.interviewee_id),
         (Party::Interviewer, false) => keys::interviewer_bookings(&booking.interviewer_id),
-        (Party::Interviewer, true) => keys::interviewer_cancelled(&booking.interviewer_id),
+        (Party::Interviewer, true) => keys::interviewer_over(&booking.interviewer_id),
     }
 }
 

@@ -12,7 +12,7 @@
 //! | what is taken of a person's UTC day | `CAL#{id}` | `DAY#{yyyy-mm-dd}` | |
 //! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | |
 //! | a booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE#{id}` and gsi2 `INTERVIEWER#{id}`, both by start |
-//! | a cancelled booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE_CANCELLED#{id}` and gsi2 `INTERVIEWER_CANCELLED#{id}`, both by start |
+//! | the same, over before its time | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE_OVER#{id}` and gsi2 `INTERVIEWER_OVER#{id}`, both by start |
 //! | that a candidate has booked an interviewer | `USER#{candidate}` | `BOOKED#{interviewer}` | |
 //! | what candidates say of an interviewer, newest first | `REVIEWS#{interviewer}` | `{time}#{digest of the booking}` | |
 //! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
@@ -193,21 +193,21 @@ pub fn transcript(booking: BookingId, digest: &str) -> Key {
 pub fn copying(booking: BookingId, digest: &str) -> Key {
     key(booking_partition(booking), format!("COPYING#{digest}"))
 }
-/// The index partition of a candidate's bookings, but for those that were cancelled.
+/// The index partition of a candidate's bookings, but for those that were over before their time.
 pub fn candidate_bookings(user: &UserId) -> String {
     format!("CANDIDATE#{user}")
 }
-/// The index partition of an interviewer's bookings, but for those that were cancelled.
+/// The index partition of an interviewer's bookings, but for those that were over before their time.
 pub fn interviewer_bookings(user: &UserId) -> String {
     format!("INTERVIEWER#{user}")
 }
-/// The index partition of a candidate's cancelled bookings.
-pub fn candidate_cancelled(user: &UserId) -> String {
-    format!("CANDIDATE_CANCELLED#{user}")
+/// The index partition of a candidate's bookings that were over before their time.
+pub fn candidate_over(user: &UserId) -> String {
+    format!("CANDIDATE_OVER#{user}")
 }
-/// The index partition of an interviewer's cancelled bookings.
-pub fn interviewer_cancelled(user: &UserId) -> String {
-    format!("INTERVIEWER_CANCELLED#{user}")
+/// The index partition of an interviewer's bookings that were over before their time.
+pub fn interviewer_over(user: &UserId) -> String {
+    format!("INTERVIEWER_OVER#{user}")
 }
 /// The index sort key of a booking: by start, then id.
 pub fn by_start(start: Timestamp, booking: BookingId) -> String {

@@ -114,7 +114,9 @@ async fn nobody_books_or_moves_to_an_interviewer_who_is_shut_out() {
     let world = world().await;
     let id = booked(&world).await;
     testing::change(&world, "ivy", |ivy| ivy.locked = true).await;
-    book(&world, "dan", "2026-11-21T12:00:00Z").await.refused(409, "interviewer_unavailable");
+    book(&world, "cara", "2026-11-21T12:00:00Z").await.refused(409, "interviewer_unavailable");
+    // For who never booked them they do not exist.
+    book(&world, "dan", "2026-11-21T12:00:00Z").await.refused(404, "not_found");
     move_to(&world, "cara", id, "2026-11-21T14:00:00Z").await.refused(409, "interviewer_unavailable");
     testing::change(&world, "ivy", |ivy| ivy.locked = false).await;
     book(&world, "dan", "2026-11-21T12:00:00Z").await.expect(201);
