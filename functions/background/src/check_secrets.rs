@@ -74,6 +74,20 @@ mod tests {
         assert_eq!(error.code(), Some("upstream_unavailable"), "silence must not look like health");
     }
 
+    #[tokio::test]
+    async fn a_secret_that_may_not_be_read_is_named_and_asked_for_once_a_minute() {
+        let stage = Stage::new().await;
+        let secrets = Secrets::in_manager(kit::aws::Aws::at(&stage.aws.url), "greenroom");
+        for (second, asked) in [(0, 1), (1, 1), (59, 1), (60, 2)] {
+            let now = noon() + SignedDuration::from_secs(second);
+            let Err(Error::Refused(problem)) = secrets.get(Provider::Stream, now).await else { panic!("it was read") };
+            assert_eq!((problem.code(), problem.retry_after_seconds()), ("upstream_unavailable", Some(60)));
+            let told = problem.to_string();
+            assert!(told.contains("secret greenroom/stream") && told.contains("GetSecretValue"), "{told}");
+            assert_eq!(stage.aws.kept().operations.len(), asked, "after {second} s");
+        }
+    }
+
     #[test]
     fn days_are_whole_and_never_negative() {
         let after = |hours| whole_days(noon(), noon() + SignedDuration::from_hours(hours));

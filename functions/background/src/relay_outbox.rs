@@ -1,6 +1,7 @@
 //! The relay: each outbox row that the table's stream shows becomes one message.
 
 use aws_lambda_events::dynamodb::EventRecord;
+use domain::reading::of_serde;
 use kit::error::{Error, Fault};
 use kit::needs::Needs;
 use kit::needs::Table::Update;
@@ -82,12 +83,12 @@ enum Shown {
 
 /// What a record shows. The stream is filtered to new rows; a record of anything else is nothing to relay.
 fn shown(record: Value) -> Result<Shown, String> {
-    let record: EventRecord = serde_json::from_value(record).map_err(|e| e.to_string())?;
+    let record: EventRecord = serde_json::from_value(record).map_err(|e| of_serde(&e).to_string())?;
     if record.event_name != "INSERT" {
         return Ok(Shown::Nothing);
     }
     Ok(match serde_dynamo::from_item(record.change.new_image) {
         Ok(row) => Shown::Row(row),
-        Err(error) => Shown::Unreadable(error.to_string()),
+        Err(error) => Shown::Unreadable(of_serde(&error).to_string()),
     })
 }

@@ -184,9 +184,12 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_offered_that_lies_in_the_past_or_too_far_ahead() {
         let world = world().await;
-        for query in
-            ["?from=2026-10-20&to=2026-11-20", "?from=2027-06-01&to=2027-06-20", "?from=1999-01-01&to=1999-01-02"]
-        {
+        for query in [
+            "?from=9999-12-20T00:00:00Z&to=9999-12-31T23:59:59Z",
+            "?from=2026-10-20&to=2026-11-20",
+            "?from=2027-06-01&to=2027-06-20",
+            "?from=1999-01-01&to=1999-01-02",
+        ] {
             assert!(starts(&world, query).await.is_empty(), "{query}");
         }
         let last = starts(&world, "?from=2027-05-18&to=2027-06-01").await;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::str::FromStr;
 
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
@@ -74,7 +74,22 @@ pub fn parse_instant(text: &str) -> Result<Timestamp, NotationError> {
     read_instant(text.as_bytes()).ok_or(NotationError(INSTANT))
 }
 
+/// The same for the end of a stretch of time: what lies behind the last instant that there is here is that one.
+pub fn parse_end(text: &str) -> Result<Timestamp, NotationError> {
+    parse_instant(text).or_else(|refused| match written(text.as_bytes()) {
+        Some((date_time, _, _)) if date_time.year() == 9999 => Ok(Timestamp::MAX),
+        _ => Err(refused),
+    })
+}
+
 fn read_instant(text: &[u8]) -> Option<Timestamp> {
+    let (date_time, offset, is_leap) = written(text)?;
+    let at = offset.to_timestamp(date_time).ok()?;
+    if is_leap { after_a_leap_second(at) } else { Some(at) }
+}
+
+/// Date and time of day as they are written, the offset, and whether the second is a leap second.
+fn written(text: &[u8]) -> Option<(DateTime, Offset, bool)> {
     let (date, rest) = text.split_at_checked(10)?;
     let (time, rest) = rest.split_at_checked(9)?;
     let &[y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2] = date else { return None };
@@ -88,8 +103,7 @@ fn read_instant(text: &[u8]) -> Option<Timestamp> {
     let (nanosecond, zone) = fraction(rest)?;
     let nanosecond = if is_leap { 0 } else { nanosecond };
     let time = Time::new(two_digits([h1, h2])?, two_digits([m1, m2])?, second, nanosecond).ok()?;
-    let at = offset(zone)?.to_timestamp(date.to_datetime(time)).ok()?;
-    if is_leap { after_a_leap_second(at) } else { Some(at) }
+    Some((date.to_datetime(time), offset(zone)?, is_leap))
 }
 
 fn number(digits: &[u8]) -> Option<u32> {

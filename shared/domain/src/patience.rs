@@ -10,6 +10,8 @@ pub const RECEIVES: u32 = 8;
 pub const LONGEST_NAMED: Duration = Duration::from_hours(6);
 /// Once work has been failing for this long an operator is told, though it will still be retried.
 const LATE: Duration = Duration::from_mins(10);
+/// A wait is lengthened by a random part of itself, at most one in so many: what failed together must not come back together.
+const JITTER: u64 = 8;
 
 /// A kind of work; each has a queue of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,11 +58,12 @@ impl Patience {
 
     /// How long a message waits that has failed when it was received for the `receive_count`th time: as long as the provider
     /// has named, within [`LONGEST_NAMED`], and never less than its kind waits. A peak may well outlast the second that a
-    /// provider names, and a message comes back only so often.
-    pub fn wait(self, receive_count: u32, named: Option<Duration>) -> Duration {
+    /// provider names, and a message comes back only so often. `random` is any random number, by which it is spread.
+    pub fn wait(self, receive_count: u32, named: Option<Duration>, random: u64) -> Duration {
         let waits = self.waits();
         let own = waits[place(receive_count).min(waits.len() - 1)];
-        own.max(named.unwrap_or_default().min(LONGEST_NAMED))
+        let wait = own.max(named.unwrap_or_default().min(LONGEST_NAMED));
+        wait + seconds(random % (wait.as_secs() / JITTER + 1))
     }
 
     /// Whether a message received for the `receive_count`th time has been failing for so long that an operator should
@@ -90,6 +93,8 @@ mod tests {
             assert!(waits.is_sorted(), "{kind:?}");
             let all: Duration = waits.into_iter().sum();
             assert!((Duration::from_hours(4)..Duration::from_hours(12)).contains(&all), "{kind:?} waits {all:?}");
+            let longest: Duration = (1..RECEIVES).map(|n| kind.wait(n, None, u64::MAX)).sum();
+            assert!(longest < Duration::from_hours(12), "{kind:?} waits {longest:?}");
         }
         assert_eq!(Patience::Stream.waits()[0], seconds(2), "a recording is to stop");
         assert!(Patience::Generation.waits()[0] > Patience::Stream.waits()[0]);
@@ -97,7 +102,7 @@ mod tests {
 
     #[test]
     fn what_a_provider_names_lengthens_a_wait_and_never_shortens_it() {
-        let wait = |receive_count, named| Patience::Stream.wait(receive_count, named).as_secs();
+        let wait = |receive_count, named| Patience::Stream.wait(receive_count, named, 0).as_secs();
         assert_eq!(
             [1, 2, 3, 4, 5, 6, 7, 8, 99].map(|n| wait(n, None)),
             [2, 10, 60, 600, 2_400, 7_200, 14_400, 14_400, 14_400]
@@ -118,11 +123,21 @@ mod tests {
     proptest! {
         #[test]
         fn every_wait_is_one_that_a_queue_can_hold(kind in any_kind(), count in 0_u32..20, named in 0_u64..1_000_000) {
-            let wait = kind.wait(count, Some(seconds(named)));
+            let wait = kind.wait(count, Some(seconds(named)), 0);
             prop_assert!(wait <= Duration::from_hours(11));
-            prop_assert!(wait >= kind.wait(count, None));
+            prop_assert!(wait >= kind.wait(count, None, 0));
             prop_assert!(wait >= seconds(named).min(LONGEST_NAMED));
-            prop_assert!(kind.wait(count + 1, Some(seconds(named))) >= wait);
+            prop_assert!(kind.wait(count + 1, Some(seconds(named)), 0) >= wait);
+        }
+
+        #[test]
+        fn a_wait_is_spread_by_at_most_an_eighth(
+            kind in any_kind(), count in 0_u32..20, named in 0_u64..1_000_000, random: u64,
+        ) {
+            let (least, spread) = (kind.wait(count, Some(seconds(named)), 0), kind.wait(count, Some(seconds(named)), random));
+            prop_assert!(least <= spread && spread <= least + least / 8, "{least:?} {spread:?}");
+            prop_assert!(spread <= Duration::from_hours(11));
+            prop_assert_eq!(spread, kind.wait(count, Some(seconds(named)), random), "the same number, the same wait");
         }
     }
 }

@@ -57,16 +57,23 @@ fn told(path: &Path, error: &serde_json::Error) -> Unreadable {
     if !error.is_data() {
         return not_json(error);
     }
-    let message = error.to_string();
-    // Serde's message quotes the value. Only two things are taken from it: a name that our own code gave, and which of the
-    // kinds that we know was expected.
+    phrased(spelled(path), &error.to_string())
+}
+
+/// Why something that is no JSON, such as an item of the table, could not be read, from what Serde says of it.
+pub fn of_serde(error: &impl std::fmt::Display) -> Unreadable {
+    phrased(String::new(), &error.to_string())
+}
+
+/// Serde's message quotes the value. Only two things are taken from it: a name that our own code gave, and which of the kinds
+/// that we know was expected.
+fn phrased(within: String, message: &str) -> Unreadable {
     if let Some(name) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
-        let within = spelled(path);
         let member = if within.is_empty() { shown(name) } else { format!("{within}.{}", shown(name)) };
         return Unreadable::Missing { member };
     }
-    let member = Some(spelled(path)).filter(|path| !path.is_empty());
-    Unreadable::Wrong { member: member.unwrap_or_else(|| "the document".to_owned()), expected: kind(&message) }
+    let member = Some(within).filter(|path| !path.is_empty());
+    Unreadable::Wrong { member: member.unwrap_or_else(|| "the document".to_owned()), expected: kind(message) }
 }
 
 fn not_json(error: &serde_json::Error) -> Unreadable {
@@ -163,6 +170,18 @@ mod tests {
     fn call() -> Value {
         let stay = json!({ "name": "n", "at": "2026-11-20T10:00:00Z", "here": true, "kind": "guest" });
         json!({ "id": "bkg_01KAFMC0800000000000000000", "owner": "user_1", "size": 2, "stays": [stay.clone(), stay] })
+    }
+
+    #[test]
+    fn what_serde_says_of_anything_is_told_without_the_value() {
+        for (says, told) in [
+            ("missing field `outboxId`", "the member outboxId is missing"),
+            ("unknown variant `a secret`, expected `A` or `B`", "the document is not one of the names we know"),
+            ("invalid type: string \"a secret\", expected u64", "the document is not a whole number from 0"),
+            ("a secret", "the document is not what was expected"),
+        ] {
+            assert_eq!(of_serde(&says).to_string(), told);
+        }
     }
 
     /// What is said of the call with this in place of what the pointer leads to; without it where that is `None`.

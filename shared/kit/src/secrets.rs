@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use aws_sdk_secretsmanager::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use domain::problem::{Kind, Problem};
 use jiff::{SignedDuration, Timestamp};
 pub use providers::Provider;
@@ -48,6 +49,30 @@ pub struct Unfilled {
 }
 
 impl Problem for Unfilled {
+    fn kind(&self) -> Kind {
+        Kind::Unavailable
+    }
+    fn code(&self) -> &'static str {
+        "upstream_unavailable"
+    }
+    fn retry_after_seconds(&self) -> Option<u64> {
+        Some(REREAD_INTERVAL.as_secs().unsigned_abs())
+    }
+}
+
+/// The function may not read a secret: its role or the secret's key does not let it. Only an operator can mend that; whoever asks
+/// is told to try again, and nobody is asked again before a minute has passed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error(
+    "this function may not read the secret {secret}: its role lacks {action} on it, or on the key that encrypts it"
+)]
+pub struct Denied {
+    /// The secret's name in Secrets Manager.
+    secret: String,
+    action: &'static str,
+}
+
+impl Problem for Denied {
     fn kind(&self) -> Kind {
         Kind::Unavailable
     }
@@ -107,18 +132,19 @@ enum Source {
 pub struct Secrets {
     source: Source,
     cache: Arc<Mutex<HashMap<Provider, ProviderSecret>>>,
+    denied: Arc<Mutex<HashMap<Provider, (Timestamp, Denied)>>>,
 }
 
 impl Secrets {
     /// Secrets named `{prefix}/{provider}` in Secrets Manager.
     pub fn in_manager(aws: Aws, prefix: &str) -> Self {
         let source = Source::Manager { aws, prefix: prefix.to_owned(), client: Arc::default() };
-        Self { source, cache: Arc::default() }
+        Self { source, cache: Arc::default(), denied: Arc::default() }
     }
 
     /// Secrets given as `{ provider: { key: value } }`, for tests; [`Secrets::replace`] rotates them.
     pub fn fixed(values: Value) -> Self {
-        Self { source: Source::Fixed(Arc::new(Mutex::new(values))), cache: Arc::default() }
+        Self { source: Source::Fixed(Arc::new(Mutex::new(values))), cache: Arc::default(), denied: Arc::default() }
     }
 
     /// Rotates fixed secrets; what is cached stays as it is, as in a real rotation.
@@ -156,7 +182,8 @@ impl Secrets {
             let Source::Manager { aws, prefix, client } = &self.source else { return Ok(None) };
             let client = client.get_or_init(|| aws.secrets_manager());
             let asked = client.list_secret_version_ids().secret_id(format!("{prefix}/{}", provider.name()));
-            let answer = asked.send().await.map_err(|e| unavailable(&e))?;
+            let answer =
+                asked.send().await.map_err(|e| refused(&e, prefix, provider, "secretsmanager:ListSecretVersionIds"))?;
             let in_force = answer.versions().iter().find(|v| v.version_stages().iter().any(|s| s == "AWSCURRENT"));
             Ok(in_force.and_then(|version| Timestamp::from_second(version.created_date()?.secs()).ok()))
         })
@@ -167,6 +194,10 @@ impl Secrets {
     }
 
     async fn read(&self, provider: Provider, now: Timestamp) -> Result<ProviderSecret, Error> {
+        let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).cloned();
+        if let Some((_, denied)) = denied.filter(|(at, _)| now.duration_since(*at) < REREAD_INTERVAL) {
+            return Err(denied.into());
+        }
         let (name, values) = match &self.source {
             Source::Fixed(fixed) => {
                 let values = fixed.lock().unwrap_or_else(PoisonError::into_inner)[provider.name()].clone();
@@ -175,7 +206,16 @@ impl Secrets {
             Source::Manager { aws, prefix, client } => {
                 let client = client.get_or_init(|| aws.secrets_manager());
                 let id = format!("{prefix}/{}", provider.name());
-                let answer = client.get_secret_value().secret_id(&id).send().await.map_err(|e| unavailable(&e))?;
+                let answer = client.get_secret_value().secret_id(&id).send().await;
+                let answer =
+                    answer.map_err(|e| match refused(&e, prefix, provider, "secretsmanager:GetSecretValue") {
+                        Refusal::Denied(denied) => {
+                            let noted = (now, denied.clone());
+                            self.denied.lock().unwrap_or_else(PoisonError::into_inner).insert(provider, noted);
+                            Refusal::Denied(denied)
+                        }
+                        refusal @ Refusal::Unavailable(_) => refusal,
+                    })?;
                 let text = answer.secret_string.unwrap_or_default();
                 // What is no JSON has no keys, like the placeholder.
                 (id, serde_json::from_str(&text).unwrap_or_default())
@@ -193,9 +233,29 @@ impl Secrets {
     }
 }
 
-fn unavailable(error: &(impl std::error::Error + 'static)) -> Unavailable {
-    let why = aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string();
-    Unavailable { what: "Secrets Manager", why, retry_after_seconds: 5 }
+enum Refusal {
+    Denied(Denied),
+    Unavailable(Unavailable),
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Denied(denied) => denied.into(),
+            Refusal::Unavailable(unavailable) => unavailable.into(),
+        }
+    }
+}
+
+fn refused<E>(error: &SdkError<E>, prefix: &str, provider: Provider, action: &'static str) -> Refusal
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    if error.code() == Some("AccessDeniedException") {
+        return Refusal::Denied(Denied { secret: format!("{prefix}/{}", provider.name()), action });
+    }
+    let why = DisplayErrorContext(error).to_string();
+    Refusal::Unavailable(Unavailable { what: "Secrets Manager", why, retry_after_seconds: 5 })
 }
 
 #[cfg(test)]

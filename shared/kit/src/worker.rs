@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use store::origin;
 use store::outbox::{Effect, Message, Queue};
-use tracing::{Instrument, Span};
+use tracing::{Instrument, Level, Span};
 
 use crate::error::{Error, Fault};
 use crate::needs::Needs;
@@ -81,10 +81,10 @@ impl Failure {
 impl Again {
     /// How long a message stays hidden that was received for the `receive_count`th time. The last time it is set aside at
     /// once.
-    fn delay(self, patience: Patience, receive_count: u32) -> Duration {
+    fn delay(self, patience: Patience, receive_count: u32, random: u64) -> Duration {
         match self {
             _ if receive_count >= RECEIVES => SET_ASIDE,
-            Self::Patiently { named } => patience.wait(receive_count, named),
+            Self::Patiently { named } => patience.wait(receive_count, named, random),
             Self::After(delay) => delay.min(LONGEST_DELAY),
         }
     }
@@ -152,7 +152,8 @@ impl Problem for WrongQueue {
 /// time: that is what takes a version back whose workers are broken. Such a version fails new messages. A message that no version
 /// can deal with fails one invocation and no more, and a provider's trouble none.
 pub async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error> {
-    let event: SqsEvent = serde_json::from_value(event).map_err(|e| Fault(format!("an event of a queue: {e}")))?;
+    let event: SqsEvent =
+        serde_json::from_value(event).map_err(|e| Fault(format!("an event of a queue: {}", reading::of_serde(&e))))?;
     let patience = worker.queue.patience();
     // Of several messages those that went well must not come again; queues here hand over one at a time.
     let is_alone = event.records.len() == 1;
@@ -166,14 +167,16 @@ pub async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error
             if matches!(failure.again, Again::Patiently { .. }) && patience.is_late(receives) {
                 count(Metric::WorkDelayed, 1, app.now());
             }
-            let delay = failure.again.delay(patience, receives);
+            let delay = failure.again.delay(patience, receives, app.ids.random());
             let (seconds, error) = (delay.as_secs(), describe(&failure.error));
-            // An operator is called for errors: faults of ours, and what is given up. A provider's outage, a rival, or a word
-            // that a newer version knows is neither yet.
-            if failure.error.is_internal() || receives >= RECEIVES {
-                tracing::error!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
-            } else {
-                tracing::warn!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
+            match level(&failure.error, receives) {
+                Level::ERROR => {
+                    tracing::error!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
+                }
+                Level::WARN => {
+                    tracing::warn!(parent: &span, message.id = id, retry.seconds = seconds, error, "message failed");
+                }
+                _ => tracing::info!(parent: &span, message.id = id, retry.seconds = seconds, "another run is at it"),
             }
             put_off(app, &record, delay).instrument(span).await;
             if failure.error.is_internal() && receives == 1 && is_alone {
@@ -183,6 +186,16 @@ pub async fn run(app: &App, worker: Worker, event: Value) -> Result<Value, Error
         }
     }
     Ok(json!({ "batchItemFailures": failed }))
+}
+
+/// How loudly a failure is told. An operator is called for errors: faults of ours, and what is given up. A provider's outage, or a
+/// word that a newer version knows, is neither yet, and that another run is at the same work is as it should be.
+fn level(error: &Error, receives: u32) -> Level {
+    match error {
+        _ if error.is_internal() || receives >= RECEIVES => Level::ERROR,
+        _ if error.is_contended() => Level::INFO,
+        _ => Level::WARN,
+    }
 }
 
 fn describe(error: &Error) -> String {
@@ -238,12 +251,22 @@ mod tests {
     fn a_failed_message_waits_as_its_kind_does_and_the_last_time_not_at_all() {
         let minutes = Duration::from_mins;
         let patiently = Again::Patiently { named: Some(minutes(5)) };
-        assert_eq!(patiently.delay(Patience::Stream, 1), minutes(5));
-        assert_eq!(patiently.delay(Patience::Stream, 4), minutes(10));
-        assert_eq!(Again::After(minutes(5)).delay(Patience::Stream, 4), minutes(5));
-        assert_eq!(Again::After(Duration::from_hours(24)).delay(Patience::Media, 1), LONGEST_DELAY);
+        assert_eq!(patiently.delay(Patience::Stream, 1, 0), minutes(5));
+        assert_eq!(patiently.delay(Patience::Stream, 4, 0), minutes(10));
+        assert_eq!(patiently.delay(Patience::Stream, 4, 7), minutes(10) + Duration::from_secs(7));
+        assert_eq!(Again::After(minutes(5)).delay(Patience::Stream, 4, 7), minutes(5));
+        assert_eq!(Again::After(Duration::from_hours(24)).delay(Patience::Media, 1, 7), LONGEST_DELAY);
         for again in [patiently, Again::After(minutes(5))] {
-            assert_eq!(again.delay(Patience::Generation, RECEIVES), SET_ASIDE);
+            assert_eq!(again.delay(Patience::Generation, RECEIVES, 7), SET_ASIDE);
         }
+    }
+
+    #[test]
+    fn a_rival_is_normal_an_outage_is_noticed_and_what_is_given_up_calls_somebody() {
+        let rival = Error::from(store::StoreError::Contended);
+        let outage = Error::from(store::StoreError::Unavailable("away".to_owned()));
+        let fault = Error::from(Fault("ours".to_owned()));
+        assert_eq!([&rival, &outage, &fault].map(|e| level(e, 1)), [Level::INFO, Level::WARN, Level::ERROR]);
+        assert_eq!([&rival, &outage, &fault].map(|e| level(e, RECEIVES)), [Level::ERROR; 3]);
     }
 }

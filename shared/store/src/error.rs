@@ -55,7 +55,7 @@ impl Problem for StoreError {
 
 impl From<serde_dynamo::Error> for StoreError {
     fn from(error: serde_dynamo::Error) -> Self {
-        Self::Unreadable(error.to_string())
+        Self::Unreadable(domain::reading::of_serde(&error).to_string())
     }
 }
 

@@ -334,6 +334,7 @@ pub async fn waiting(
             Ok(row) => waiting.rows.push(row),
             Err(error) => {
                 waiting.unreadable += 1;
+                let error = domain::reading::of_serde(&error);
                 tracing::warn!(outbox.key = id, %error, "an outbox row cannot be read and is left where it is");
             }
         }

@@ -335,7 +335,7 @@ impl Table {
         let next = answer.last_evaluated_key.as_ref().and_then(key);
         let items = answer.items.unwrap_or_default().into_iter().filter_map(|item| {
             let key = key(&item)?;
-            Some((key, serde_dynamo::from_item(item).map_err(|error| error.to_string())))
+            Some((key, serde_dynamo::from_item(item).map_err(|error| domain::reading::of_serde(&error).to_string())))
         });
         Ok((items.collect(), next))
     }

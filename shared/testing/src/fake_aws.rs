@@ -21,7 +21,7 @@ pub struct Kept {
     pub messages: Vec<(String, String)>,
     /// The versions of each secret, by its name.
     pub secrets: BTreeMap<String, Value>,
-    /// Each S3 operation.
+    /// Each S3 operation, and each try to read a secret, which nobody may.
     pub operations: Vec<String>,
     /// Messages with this in their body are refused.
     pub refuse_messages_with: Option<String>,
@@ -66,6 +66,10 @@ async fn answer(State(kept): State<Arc<Mutex<Kept>>>, request: Request) -> Respo
                 return (StatusCode::BAD_REQUEST, r#"{"__type":"ResourceNotFoundException"}"#).into_response();
             };
             return axum::Json(json!({ "Versions": versions })).into_response();
+        }
+        if target == "secretsmanager.GetSecretValue" {
+            kept.operations.push("GetSecretValue".to_owned());
+            return (StatusCode::BAD_REQUEST, r#"{"__type":"AccessDeniedException"}"#).into_response();
         }
         return send_messages(&mut kept, &serde_json::from_slice(&body).unwrap());
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use super::notation::{parse_date, parse_instant};
+use crate::instant::parse_end;
 use crate::problem::{FieldError, ValidationError};
 
 const MAX_DAYS: i32 = 31;
@@ -33,7 +34,8 @@ impl Edge {
         if let Ok(date) = parse_date(text) {
             return day(date, zone).ok_or_else(refused);
         }
-        parse_instant(text).map(Self::Moment).map_err(|_| refused())
+        let read = if field == "to" { parse_end } else { parse_instant };
+        read(text).map(Self::Moment).map_err(|_| refused())
     }
 
     fn moment(&self) -> Timestamp {
@@ -156,6 +158,19 @@ mod tests {
             ("2026-10-10", "9999-12-30"),
         ] {
             assert_eq!(parse(Some(from), Some(to), "America/New_York").unwrap_err().0[0].field, "to", "{from} {to}");
+        }
+    }
+
+    #[test]
+    fn an_end_behind_the_last_instant_is_that_one() {
+        let last = Timestamp::MAX.to_string();
+        for end in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:60Z", "9999-12-30T23:00:00-23:59"] {
+            assert_eq!(parse(Some("9999-12-20T00:00:00Z"), Some(end), "UTC"), Ok(pair("9999-12-20T00:00:00Z", &last)));
+            assert_eq!(parse(None, Some(end), "UTC").unwrap_err().0[0].field, "to", "31 days");
+            assert_eq!(parse(Some(end), None, "UTC").unwrap_err().0[0].field, "from");
+        }
+        for end in ["9999-12-32T00:00:00Z", "-009999-01-01T00:00:00Z", "9999-12-31T24:00:00Z"] {
+            assert!(parse(Some("9999-12-20T00:00:00Z"), Some(end), "UTC").is_err(), "{end}");
         }
     }
 
