@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -85,32 +84,6 @@ pub fn query_value(query: Option<&str>, name: &str) -> Option<String> {
 /// Whether a query parameter is present with the value `true` or `1`.
 pub fn query_flag(query: Option<&str>, name: &str) -> bool {
     query_value(query, name).is_some_and(|value| value == "true" || value == "1")
-}
-
-/// Reads a state file. A missing file is `None`; one that cannot be understood is an error, never overwritten silently.
-pub fn read_state<T: DeserializeOwned>(path: Option<&Path>) -> io::Result<Option<T>> {
-    let Some(path) = path else { return Ok(None) };
-    match std::fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(io::Error::other),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// Writes a state file whole: a process that dies while writing leaves the old one.
-pub fn write_state<T: Serialize>(path: Option<&PathBuf>, state: &T) {
-    let Some(path) = path else { return };
-    let written = serde_json::to_vec(state).map_err(io::Error::other).and_then(|bytes| {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let partial = path.with_extension("partial");
-        std::fs::write(&partial, bytes)?;
-        std::fs::rename(&partial, path)
-    });
-    if let Err(error) = written {
-        tracing::error!("state could not be written: {error}");
-    }
 }
 
 /// One request that reached a provider path (not `/simulator/`).

@@ -16,6 +16,7 @@ mod crypto;
 mod delivery;
 mod gemini;
 mod http;
+mod journal;
 mod stream;
 #[cfg(test)]
 mod test_receiver;

@@ -1,18 +1,93 @@
-//! Runs the three simulators in one process, for the local stack and for tests in other processes.
+//! Runs all simulators in one process, for the local stack and for tests in other processes.
 //!
 //! Prints one line of JSON to standard output once everything listens, logs to standard error, and stops on SIGINT or
 //! SIGTERM. See the crate's README for its arguments.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::pin::Pin;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use simulators::{Clerk, ClerkOptions, Gemini, GeminiOptions, Stream, StreamOptions};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: simulators [--state-dir DIR] [--api-url URL] [--authorized-party ORIGIN] [--issuer URL]
-                  [--clerk-port N] [--stream-port N] [--gemini-port N]";
+                  [--<provider>-port N]...";
+
+/// A simulator: the provider's name, and how it starts.
+type Simulator = (&'static str, fn(Start) -> Pin<Box<dyn Future<Output = io::Result<Running>>>>);
+
+/// All of them.
+const SIMULATORS: [Simulator; 3] = [
+    ("clerk", |start| Box::pin(clerk(start))),
+    ("stream", |start| Box::pin(stream(start))),
+    ("gemini", |start| Box::pin(gemini(start))),
+];
+
+/// What one is started with.
+struct Start {
+    port: u16,
+    state_file: Option<PathBuf>,
+    api_url: Option<String>,
+    authorized_party: Option<String>,
+    issuer: Option<String>,
+}
+
+/// One that runs, until it is dropped.
+struct Running {
+    base_url: String,
+    /// Its keys, in the form that Secrets Manager gets.
+    secret: Value,
+    /// What the first line tells beside these.
+    more: Map<String, Value>,
+    _server: Box<dyn Any>,
+}
+
+async fn clerk(start: Start) -> io::Result<Running> {
+    let mut options = ClerkOptions {
+        port: start.port,
+        issuer: start.issuer,
+        api_url: start.api_url,
+        state_file: start.state_file,
+        ..ClerkOptions::default()
+    };
+    if let Some(origin) = start.authorized_party {
+        options.authorized_party = origin;
+    }
+    let clerk = Clerk::start(options).await?;
+    Ok(Running {
+        base_url: clerk.base_url(),
+        secret: json!({ "secretKey": clerk.secret_key(), "webhookSecret": clerk.webhook_secret() }),
+        more: [("issuer".to_owned(), json!(clerk.issuer())), ("clerkJwks".to_owned(), clerk.jwks())]
+            .into_iter()
+            .collect(),
+        _server: Box::new(clerk),
+    })
+}
+
+async fn stream(start: Start) -> io::Result<Running> {
+    let Start { port, state_file, api_url, .. } = start;
+    let stream = Stream::start(StreamOptions { port, state_file, api_url, ..StreamOptions::default() }).await?;
+    Ok(Running {
+        base_url: stream.base_url(),
+        secret: json!({ "apiKey": stream.api_key(), "apiSecret": stream.api_secret() }),
+        more: Map::new(),
+        _server: Box::new(stream),
+    })
+}
+
+async fn gemini(start: Start) -> io::Result<Running> {
+    let Start { port, state_file, .. } = start;
+    let gemini = Gemini::start(GeminiOptions { port, state_file, ..GeminiOptions::default() }).await?;
+    Ok(Running {
+        base_url: gemini.base_url(),
+        secret: json!({ "apiKey": gemini.api_key() }),
+        more: Map::new(),
+        _server: Box::new(gemini),
+    })
+}
 
 #[derive(Default)]
 struct Arguments {
@@ -28,16 +103,14 @@ impl Arguments {
         let mut arguments = Self::default();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("{word} needs a value\n{USAGE}"));
-            let mut port = |name: &'static str| -> Result<(), String> {
+            let named = word.strip_prefix("--").and_then(|word| word.strip_suffix("-port"));
+            if let Some((name, _)) = SIMULATORS.iter().find(|(name, _)| named == Some(*name)) {
                 let number = value()?;
                 let number = number.parse().map_err(|_| format!("{word}: {number} is not a port"))?;
-                arguments.ports.insert(name, number);
-                Ok(())
-            };
+                arguments.ports.insert(*name, number);
+                continue;
+            }
             match word.as_str() {
-                "--clerk-port" => port("clerk")?,
-                "--stream-port" => port("stream")?,
-                "--gemini-port" => port("gemini")?,
                 "--state-dir" => arguments.state_dir = Some(value()?.into()),
                 "--api-url" => arguments.api_url = Some(value()?),
                 "--authorized-party" => arguments.authorized_party = Some(value()?),
@@ -48,8 +121,29 @@ impl Arguments {
         Ok(arguments)
     }
 
-    fn state_file(&self, name: &str) -> Option<PathBuf> {
-        self.state_dir.as_ref().map(|folder| folder.join(format!("{name}.json")))
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        self.state_dir.as_ref().map(|folder| folder.join(name))
+    }
+
+    fn start(&self, name: &str, last_ports: &Value) -> Start {
+        Start {
+            port: self.port(name, last_ports),
+            state_file: self.file(&format!("{name}.journal")),
+            api_url: self.api_url.clone(),
+            authorized_party: self.authorized_party.clone(),
+            issuer: self.issuer.clone(),
+        }
+    }
+
+    /// Without an argument a port of the last run is taken again where it is free, so that the issuer of tokens and the links to media
+    /// stay what they were.
+    fn port(&self, name: &str, last_ports: &Value) -> u16 {
+        if let Some(port) = self.ports.get(name) {
+            return *port;
+        }
+        let last = last_ports[name].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+        let is_free = std::net::TcpListener::bind(("127.0.0.1", last)).is_ok();
+        if is_free { last } else { 0 }
     }
 }
 
@@ -59,36 +153,16 @@ async fn main() -> io::Result<()> {
     let arguments = Arguments::read(std::env::args().skip(1)).map_err(io::Error::other)?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let ports = Ports::choose(&arguments)?;
-    let mut clerk_options = ClerkOptions {
-        port: ports.of("clerk"),
-        issuer: arguments.issuer.clone(),
-        api_url: arguments.api_url.clone(),
-        state_file: arguments.state_file("clerk"),
-        ..ClerkOptions::default()
+    let last_ports = match arguments.file("ports.json").as_deref().map(std::fs::read) {
+        Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
+        _ => Value::Null,
     };
-    if let Some(origin) = &arguments.authorized_party {
-        clerk_options.authorized_party.clone_from(origin);
+    let mut running = Vec::new();
+    for (name, start) in SIMULATORS {
+        running.push((name, start(arguments.start(name, &last_ports)).await?));
     }
-    let clerk = Clerk::start(clerk_options).await?;
-    let stream = Stream::start(StreamOptions {
-        port: ports.of("stream"),
-        api_url: arguments.api_url.clone(),
-        state_file: arguments.state_file("stream"),
-        ..StreamOptions::default()
-    })
-    .await?;
-    let gemini = Gemini::start(GeminiOptions {
-        port: ports.of("gemini"),
-        state_file: arguments.state_file("gemini"),
-        ..GeminiOptions::default()
-    })
-    .await?;
-    Ports::keep(
-        &arguments,
-        [("clerk", clerk.base_url()), ("stream", stream.base_url()), ("gemini", gemini.base_url())],
-    )?;
-    announce(&clerk, &stream, &gemini)?;
+    keep_ports(&arguments, &running)?;
+    announce(&running)?;
     tokio::select! {
         _ = interrupted.recv() => {}
         _ = terminated.recv() => {}
@@ -96,62 +170,23 @@ async fn main() -> io::Result<()> {
     writeln!(io::stderr(), "simulators stop")
 }
 
-fn announce(clerk: &Clerk, stream: &Stream, gemini: &Gemini) -> io::Result<()> {
-    let ready = json!({
-        "clerk": clerk.base_url(),
-        "stream": stream.base_url(),
-        "gemini": gemini.base_url(),
-        "issuer": clerk.issuer(),
-        "clerkJwks": clerk.jwks(),
-        "secrets": {
-            "clerk": { "secretKey": clerk.secret_key(), "webhookSecret": clerk.webhook_secret() },
-            "stream": { "apiKey": stream.api_key(), "apiSecret": stream.api_secret() },
-            "gemini": { "apiKey": gemini.api_key() },
-        },
-    });
+fn announce(running: &[(&str, Running)]) -> io::Result<()> {
+    let mut ready = Map::new();
+    for (name, simulator) in running {
+        ready.insert((*name).to_owned(), json!(simulator.base_url));
+        ready.extend(simulator.more.clone());
+    }
+    let secrets: BTreeMap<&str, &Value> = running.iter().map(|(name, simulator)| (*name, &simulator.secret)).collect();
+    ready.insert("secrets".to_owned(), json!(secrets));
     let mut out = io::stdout().lock();
-    writeln!(out, "{ready}")?;
+    writeln!(out, "{}", Value::Object(ready))?;
     out.flush()
 }
 
-/// The ports of this run. Without an argument a port of the last run is taken again where it is free, so that the
-/// issuer of tokens and the links to media stay what they were.
-struct Ports {
-    given: BTreeMap<&'static str, u16>,
-    last: Value,
-}
-
-impl Ports {
-    fn choose(arguments: &Arguments) -> io::Result<Self> {
-        let last = match arguments.state_file("ports").as_deref().map(std::fs::read) {
-            Some(Ok(bytes)) => serde_json::from_slice(&bytes).map_err(io::Error::other)?,
-            _ => Value::Null,
-        };
-        Ok(Self { given: arguments.ports.clone(), last })
-    }
-
-    fn of(&self, name: &str) -> u16 {
-        if let Some(port) = self.given.get(name) {
-            return *port;
-        }
-        let last = self.last[name].as_u64().and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
-        let is_free = std::net::TcpListener::bind(("127.0.0.1", last)).is_ok();
-        if is_free { last } else { 0 }
-    }
-
-    fn keep(arguments: &Arguments, servers: [(&'static str, String); 3]) -> io::Result<()> {
-        let Some(path) = arguments.state_file("ports") else { return Ok(()) };
-        let ports: BTreeMap<&str, Option<u16>> = servers
-            .iter()
-            .map(|(name, url)| (*name, url.rsplit(':').next().and_then(|port| port.parse().ok())))
-            .collect();
-        write_file(&path, &json!(ports))
-    }
-}
-
-fn write_file(path: &Path, value: &Value) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    std::fs::write(path, value.to_string())
+fn keep_ports(arguments: &Arguments, running: &[(&str, Running)]) -> io::Result<()> {
+    let Some(path) = arguments.file("ports.json") else { return Ok(()) };
+    let port = |url: &str| url.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+    let ports: BTreeMap<&str, Option<u16>> =
+        running.iter().map(|(name, simulator)| (*name, port(&simulator.base_url))).collect();
+    std::fs::write(path, json!(ports).to_string())
 }

@@ -7,7 +7,6 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -22,7 +21,8 @@ pub use users::{Bar, UserInput};
 use crate::clock;
 use crate::crypto::{RsaKey, random_id, random_webhook_secret, svix_signature};
 use crate::delivery::{Delivery, Message, Outbound, Retries};
-use crate::http::{Exchange, Fault, RecordedRequest, Server, lock, read_state, write_state};
+use crate::http::{Exchange, Fault, RecordedRequest, Server, lock};
+use crate::journal::{Items, Journal};
 
 /// How to start a [`Clerk`]. The default suits a test: a free port, fresh keys, nothing kept.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ impl Default for ClerkOptions {
     }
 }
 
-/// What survives a restart.
+/// What survives a restart beside the users.
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Kept {
@@ -69,17 +69,17 @@ struct Kept {
     webhook_secret: String,
     /// Newest last; the last one signs. Each has its `kid` and the private key as base64 of PKCS#8.
     keys: Vec<(String, String)>,
-    users: BTreeMap<String, Value>,
 }
 
 struct State {
+    journal: Journal,
     kept: Kept,
+    users: Items<Value>,
     keys: Vec<Arc<RsaKey>>,
 }
 
 pub(crate) struct Inner {
     state: Mutex<State>,
-    state_file: Option<PathBuf>,
     issuer: String,
     authorized_party: Mutex<String>,
     outbound: Arc<Outbound>,
@@ -100,7 +100,6 @@ impl Clerk {
         let server = Server::start(options.port, |base_url| {
             let shared = Arc::new(Inner {
                 state: Mutex::new(state),
-                state_file: options.state_file,
                 issuer: options.issuer.unwrap_or_else(|| base_url.to_owned()),
                 authorized_party: Mutex::new(options.authorized_party),
                 outbound: Outbound::new("/api/webhooks/clerk", Retries::Svix(options.retry_pauses), options.api_url),
@@ -111,7 +110,6 @@ impl Clerk {
         })
         .await?;
         let inner = inner.ok_or_else(|| io::Error::other("the router was not built"))?;
-        inner.save(&lock(&inner.state));
         Ok(Self { server, inner })
     }
 
@@ -189,7 +187,7 @@ impl Clerk {
 
     /// Clerk's user object.
     pub fn user(&self, user_id: &str) -> Option<Value> {
-        lock(&self.inner.state).kept.users.get(user_id).cloned()
+        lock(&self.inner.state).users.get(user_id).cloned()
     }
 
     /// Sends any signed event and waits for its fate. Naming the same `id` twice repeats a delivery.
@@ -221,13 +219,13 @@ impl Clerk {
 }
 
 fn load(options: &ClerkOptions) -> io::Result<State> {
-    let kept: Option<Kept> = read_state(options.state_file.as_deref())?;
-    let mut kept = kept.unwrap_or_else(|| Kept {
+    let (mut journal, mut before) = Journal::open(options.state_file.clone())?;
+    let users = before.items("user")?;
+    let mut kept = before.take("instance")?.unwrap_or_else(|| Kept {
         instance_id: random_id("ins_"),
         secret_key: random_id("sk_test_"),
         webhook_secret: random_webhook_secret(),
         keys: Vec::new(),
-        users: BTreeMap::new(),
     });
     if let Some(secret_key) = &options.secret_key {
         kept.secret_key.clone_from(secret_key);
@@ -243,18 +241,25 @@ fn load(options: &ClerkOptions) -> io::Result<State> {
     let keys: Option<Vec<_>> =
         kept.keys.iter().map(|(kid, pkcs8)| RsaKey::from_pkcs8(kid.clone(), pkcs8).map(Arc::new)).collect();
     let keys = keys.ok_or_else(|| io::Error::other("a kept signing key cannot be read"))?;
-    Ok(State { kept, keys })
+    journal.keep("instance", &kept);
+    Ok(State { journal, kept, users, keys })
 }
 
 fn generate_key(kid: &str) -> io::Result<RsaKey> {
     RsaKey::generate(kid.to_owned()).ok_or_else(|| io::Error::other("no RSA key could be made"))
 }
 
-impl Inner {
-    fn save(&self, state: &State) {
-        write_state(self.state_file.as_ref(), &state.kept);
+impl State {
+    fn save_instance(&mut self) {
+        self.journal.keep("instance", &self.kept);
     }
 
+    fn save_users(&mut self) {
+        self.users.save(&mut self.journal);
+    }
+}
+
+impl Inner {
     fn jwks(&self) -> Value {
         let keys: Vec<Value> = lock(&self.state).keys.iter().map(|key| key.to_jwk()).collect();
         json!({ "keys": keys })
@@ -271,7 +276,7 @@ impl Inner {
         let mut state = lock(&self.state);
         state.keys.push(Arc::new(key));
         state.kept.keys.push((kid.clone(), pkcs8));
-        self.save(&state);
+        state.save_instance();
         Ok(kid)
     }
 
@@ -280,18 +285,18 @@ impl Inner {
         let retired = state.keys.len().saturating_sub(1);
         state.keys.drain(..retired);
         state.kept.keys.drain(..retired);
-        self.save(&state);
+        state.save_instance();
     }
 
     fn put_user(self: &Arc<Self>, input: UserInput) -> Value {
         let webhook = input.webhook != Some(false);
         let mut state = lock(&self.state);
         let id = input.id.clone().unwrap_or_else(|| random_id("user_"));
-        let old = state.kept.users.get(&id);
+        let old = state.users.get(&id);
         let event_type = if old.is_some() { "user.updated" } else { "user.created" };
         let user = users::user_object(&id, &input, old, clock::now_millis());
-        state.kept.users.insert(id, user.clone());
-        self.save(&state);
+        state.users.insert(id, user.clone());
+        state.save_users();
         drop(state);
         if webhook {
             self.send_in_background(self.message(event_type, user.clone(), None));
@@ -301,9 +306,9 @@ impl Inner {
 
     fn bar_user(self: &Arc<Self>, user_id: &str, bar: Bar) -> Option<Value> {
         let mut state = lock(&self.state);
-        let user = users::barred(state.kept.users.get(user_id)?, bar, clock::now_millis());
-        state.kept.users.insert(user_id.to_owned(), user.clone());
-        self.save(&state);
+        let user = users::barred(state.users.get(user_id)?, bar, clock::now_millis());
+        state.users.insert(user_id.to_owned(), user.clone());
+        state.save_users();
         drop(state);
         self.send_in_background(self.message("user.updated", user.clone(), None));
         Some(user)
@@ -311,8 +316,8 @@ impl Inner {
 
     fn delete_user(self: &Arc<Self>, user_id: &str, webhook: bool) -> bool {
         let mut state = lock(&self.state);
-        let existed = state.kept.users.remove(user_id).is_some();
-        self.save(&state);
+        let existed = state.users.remove(user_id);
+        state.save_users();
         drop(state);
         if existed && webhook {
             self.send_in_background(self.message("user.deleted", users::deleted_object(user_id), None));

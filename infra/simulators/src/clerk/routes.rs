@@ -101,7 +101,7 @@ async fn list_users(State(inner): State<Arc<Inner>>, headers: HeaderMap) -> Resp
     if let Some(refused) = key_refusal(&inner, &headers) {
         return refused;
     }
-    let users: Vec<Value> = lock(&inner.state).kept.users.values().cloned().collect();
+    let users: Vec<Value> = lock(&inner.state).users.values().cloned().collect();
     json_response(StatusCode::OK, &json!(users))
 }
 
@@ -109,7 +109,7 @@ async fn read_user(State(inner): State<Arc<Inner>>, Path(id): Path<String>, head
     if let Some(refused) = key_refusal(&inner, &headers) {
         return refused;
     }
-    let user = lock(&inner.state).kept.users.get(&id).cloned();
+    let user = lock(&inner.state).users.get(&id).cloned();
     user.map_or_else(not_found, |user| json_response(StatusCode::OK, &user))
 }
 
@@ -182,13 +182,13 @@ async fn change_config(State(inner): State<Arc<Inner>>, body: Bytes) -> Response
     if let Some(webhook_secret) = change.webhook_secret {
         let mut state = lock(&inner.state);
         state.kept.webhook_secret = webhook_secret;
-        inner.save(&state);
+        state.save_instance();
     }
     read_config(State(inner)).await
 }
 
 async fn control_list_users(State(inner): State<Arc<Inner>>) -> Response {
-    let users: Vec<Value> = lock(&inner.state).kept.users.values().cloned().collect();
+    let users: Vec<Value> = lock(&inner.state).users.values().cloned().collect();
     json_response(StatusCode::OK, &json!({ "users": users }))
 }
 

@@ -232,7 +232,7 @@ async fn a_refused_webhook_is_repeated_with_the_same_id() {
 async fn keys_secrets_and_users_survive_a_restart() {
     let folder = std::env::temp_dir().join(random_id("clerk-"));
     let options = || ClerkOptions {
-        state_file: Some(folder.join("clerk.json")),
+        state_file: Some(folder.join("clerk.journal")),
         issuer: Some("https://clerk.example".into()),
         ..ClerkOptions::default()
     };

@@ -20,13 +20,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use serde::{Deserialize, Serialize};
-
 pub use script::{GeminiScript, Reply};
 
 use self::script::Scripts;
 use crate::crypto::random_id;
-use crate::http::{Exchange, Fault, RecordedRequest, Server, lock, read_state, write_state};
+use crate::http::{Exchange, Fault, RecordedRequest, Server, lock};
+use crate::journal::Journal;
 
 /// How to start a [`Gemini`]. The default suits a test: a free port and a made-up key.
 #[derive(Clone, Debug, Default)]
@@ -37,11 +36,6 @@ pub struct GeminiOptions {
     pub api_key: Option<String>,
     /// The key is kept here.
     pub state_file: Option<PathBuf>,
-}
-
-#[derive(Deserialize, Serialize)]
-struct Kept {
-    api_key: String,
 }
 
 pub(crate) struct Inner {
@@ -63,9 +57,9 @@ pub struct Gemini {
 impl Gemini {
     /// Starts listening. Fails when the port is taken or the state file cannot be read.
     pub async fn start(options: GeminiOptions) -> io::Result<Self> {
-        let kept: Option<Kept> = read_state(options.state_file.as_deref())?;
-        let api_key = options.api_key.or(kept.map(|kept| kept.api_key)).unwrap_or_else(|| random_id("AIzaSimulated"));
-        write_state(options.state_file.as_ref(), &Kept { api_key: api_key.clone() });
+        let (mut journal, mut kept) = Journal::open(options.state_file)?;
+        let api_key = options.api_key.or(kept.take("key")?).unwrap_or_else(|| random_id("AIzaSimulated"));
+        journal.keep("key", &api_key);
         let inner = Arc::new(Inner {
             api_key,
             scripts: Mutex::default(),

@@ -99,7 +99,7 @@ fn answer(
     let mut kept = lock(&inner.kept);
     let done = route(&mut kept.state, method, &segments, &ask)?;
     if *method != Method::GET {
-        inner.saved(&kept);
+        inner.saved(&mut kept);
     }
     Ok(done)
 }
@@ -324,9 +324,8 @@ fn get_or_create(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Res
     let cid = format!("{call_type}:{id}");
     let created = !state.calls.contains_key(&cid);
     let now = clock::now();
-    let State { users, calls } = state;
     // An existing call is returned as it is: its data changes only by PATCH and the members endpoint.
-    let call = calls.entry(cid).or_insert_with(|| Call {
+    let made = || Call {
         call_type: call_type.into(),
         id: id.into(),
         created_by,
@@ -344,8 +343,12 @@ fn get_or_create(state: &mut State, call_type: &str, id: &str, ask: &Ask) -> Res
         recordings: Vec::new(),
         transcriptions: Vec::new(),
         clock_ahead_ns: 0,
-    });
-    let mut body = call_answer(View { wire: ask.rest, users }, call);
+    };
+    if created {
+        state.calls.insert(cid.clone(), made());
+    }
+    let view = View { wire: ask.rest, users: &state.users };
+    let mut body = state.calls.get(&cid).map(|call| call_answer(view, call)).unwrap_or_default();
     body["created"] = json!(created);
     Ok(Done::new(201, body))
 }

@@ -1,7 +1,5 @@
 //! Calls, their sessions, and the events that each change causes. Nothing here sends or listens.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,13 +8,13 @@ use super::media::Script;
 use super::wire::{Refusal, Users, View};
 use crate::clock;
 use crate::crypto::random_uuid;
+use crate::journal::Items;
 
 /// Everything Stream knows about the app.
-#[derive(Default, Deserialize, Serialize)]
 pub struct State {
     pub users: Users,
     /// By `type:id`.
-    pub calls: BTreeMap<String, Call>,
+    pub calls: Items<Call>,
 }
 
 #[derive(Clone, Deserialize, Serialize)]

@@ -94,7 +94,7 @@ async fn change_config(Shared(inner): Shared<Arc<Inner>>, body: Bytes) -> Respon
     if let Some(api_secret) = change.api_secret {
         let mut kept = lock(&inner.kept);
         kept.api_secret = api_secret;
-        inner.saved(&kept);
+        kept.save_keys();
     }
     {
         let mut manners = lock(&inner.manners);

@@ -31,7 +31,8 @@ use self::wire::{Refusal, View, Wire};
 use crate::clock;
 use crate::crypto::{jwt, random_id, random_uuid, stream_signature};
 use crate::delivery::{Delivery, Message, Outbound, Retries};
-use crate::http::{Exchange, Fault, RecordedRequest, Server, lock, read_state, write_state};
+use crate::http::{Exchange, Fault, RecordedRequest, Server, lock};
+use crate::journal::Journal;
 
 /// How to start a [`Stream`]. The default suits a test: a free port, made-up keys, nothing kept.
 #[derive(Clone, Debug)]
@@ -76,8 +77,8 @@ impl Default for StreamOptions {
 }
 
 /// What survives a restart.
-#[derive(Deserialize, Serialize)]
 struct Kept {
+    journal: Journal,
     api_key: String,
     api_secret: String,
     state: State,
@@ -102,7 +103,6 @@ struct Job {
 
 pub(crate) struct Inner {
     kept: Mutex<Kept>,
-    state_file: Option<PathBuf>,
     base_url: String,
     manners: Mutex<Manners>,
     outbound: Arc<Outbound>,
@@ -121,18 +121,15 @@ pub struct Stream {
 impl Stream {
     /// Starts listening. Fails when the port is taken or the state file cannot be read.
     pub async fn start(options: StreamOptions) -> io::Result<Self> {
-        let kept: Option<Kept> = read_state(options.state_file.as_deref())?;
-        let mut kept = kept.unwrap_or_else(|| Kept {
-            api_key: random_id("sim"),
-            api_secret: random_id("simulated_api_secret_"),
-            state: State::default(),
-        });
-        if let Some(api_key) = options.api_key {
-            kept.api_key = api_key;
-        }
-        if let Some(api_secret) = options.api_secret {
-            kept.api_secret = api_secret;
-        }
+        let (journal, mut before) = Journal::open(options.state_file)?;
+        let (key, secret): (Option<String>, Option<String>) = before.take("keys")?.unwrap_or_default();
+        let mut kept = Kept {
+            journal,
+            api_key: options.api_key.or(key).unwrap_or_else(|| random_id("sim")),
+            api_secret: options.api_secret.or(secret).unwrap_or_else(|| random_id("simulated_api_secret_")),
+            state: State { users: before.items("user")?, calls: before.items("call")? },
+        };
+        kept.save_keys();
         let manners = Manners {
             rest_date_times: options.rest_date_times,
             webhook_date_times: options.webhook_date_times,
@@ -146,7 +143,6 @@ impl Stream {
         let server = Server::start(options.port, |base_url| {
             let shared = Arc::new(Inner {
                 kept: Mutex::new(kept),
-                state_file: options.state_file,
                 base_url: base_url.to_owned(),
                 manners: Mutex::new(manners),
                 outbound: outbound.clone(),
@@ -160,7 +156,6 @@ impl Stream {
         .await?;
         tokio::spawn(deliver_in_order(outbound, jobs));
         let inner = inner.ok_or_else(|| io::Error::other("the router was not built"))?;
-        inner.saved(&lock(&inner.kept));
         Ok(Self { server, inner })
     }
 
@@ -269,6 +264,12 @@ async fn deliver_in_order(outbound: Arc<Outbound>, mut jobs: mpsc::UnboundedRece
     }
 }
 
+impl Kept {
+    fn save_keys(&mut self) {
+        self.journal.keep("keys", &(&self.api_key, &self.api_secret));
+    }
+}
+
 impl Inner {
     fn manners(&self) -> Manners {
         *lock(&self.manners)
@@ -292,8 +293,9 @@ impl Inner {
     }
 
     /// Keeps the state and wakes whoever waits for a change.
-    fn saved(&self, kept: &Kept) {
-        write_state(self.state_file.as_ref(), kept);
+    fn saved(&self, kept: &mut Kept) {
+        kept.state.users.save(&mut kept.journal);
+        kept.state.calls.save(&mut kept.journal);
         self.changes.send_modify(|count| *count += 1);
     }
 
@@ -317,7 +319,7 @@ impl Inner {
         let State { users, calls } = &mut kept.state;
         let call = calls.get_mut(cid).ok_or_else(|| Refusal::missing(format!("Can't find call with id {cid}")))?;
         let result = change(call, View { wire: &wire, users })?;
-        self.saved(&kept);
+        self.saved(&mut kept);
         Ok(result)
     }
 

@@ -504,7 +504,7 @@ async fn a_call_token_admits_to_its_call_only() {
 #[tokio::test]
 async fn users_calls_and_files_survive_a_restart() {
     let folder = std::env::temp_dir().join(random_id("stream-"));
-    let options = || StreamOptions { state_file: Some(folder.join("stream.json")), ..StreamOptions::default() };
+    let options = || StreamOptions { state_file: Some(folder.join("stream.journal")), ..StreamOptions::default() };
     let setup = Setup::new(options()).await;
     setup.call("POST", CALL, &call_body("auto-on")).await;
     let played = setup.play(json!({ "transcript": "garbage-15min" })).await;

@@ -1,7 +1,5 @@
 //! How values look on the wire: date-times, media links, errors, and the objects of the OpenAPI file.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -9,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::calls::{Call, Member, Participant, Session};
 use crate::clock;
 use crate::crypto::{hmac_sha256, same};
+use crate::journal::Items;
 
 /// The form of date-times. Stream's own sources disagree, so both must be understood.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -109,7 +108,7 @@ pub struct User {
     pub updated_at: Timestamp,
 }
 
-pub type Users = BTreeMap<String, User>;
+pub type Users = Items<User>;
 
 /// The users and the wire format together: what every view needs.
 #[derive(Clone, Copy)]
