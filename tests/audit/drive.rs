@@ -294,10 +294,11 @@ async fn leave_outbox_rows_to_the_redrive(stack: &Stack) {
         })
         .await;
     for row in by_queue.into_values() {
-        let at = format!("2000-01-01T00:00:00.000Z#{}", row["outboxId"].as_s().unwrap());
+        let id = row["outboxId"].as_s().unwrap();
+        let (at, waiting) = (format!("2000-01-01T00:00:00.000Z#{id}"), store::keys::outbox_waiting_of(id));
         let update = client.update_item().table_name(table).key("pk", row["pk"].clone()).key("sk", row["sk"].clone());
         let update = update.update_expression("SET gsi1pk = :waiting, gsi1sk = :at REMOVE expiresAt");
-        let update = update.expression_attribute_values(":waiting", text(store::keys::OUTBOX_WAITING));
+        let update = update.expression_attribute_values(":waiting", text(&waiting));
         let update = update.expression_attribute_values(":at", text(&at));
         update.send().await.unwrap();
     }

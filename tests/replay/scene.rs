@@ -14,7 +14,7 @@ use store::outbox::{Effect, Message, StreamFile};
 use testing::{Answer, Beginning, noon};
 
 use tests::line::Lines;
-use tests::stage::{ADMIN, Queued, Stage, instant};
+use tests::stage::{ADMIN, Queued, Stage, instant, waits};
 use tests::transcript::{long, rich};
 
 pub const MINUTE: i64 = 60;
@@ -372,7 +372,7 @@ impl Scene {
 
     /// What the table's stream shows of the rows that wait.
     pub async fn records(&self) -> Value {
-        let rows = self.stage.items().into_iter().filter(|item| item["gsi1pk"] == "OUTBOX");
+        let rows = self.stage.items().into_iter().filter(waits);
         let record = |(place, row): (usize, Value)| {
             let image: serde_json::Map<String, Value> = row
                 .as_object()

@@ -306,7 +306,7 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
         ("a double booking", "I4", changed(double, &|i| (i["startTime"], i["endTime"]) = (start.clone(), end.clone()))),
         ("a booking that is due although it is settled", "due rows", {
             let mut items = items.to_vec();
-            items.push(json!({ "pk": "DUE#2026-11-20T10", "sk": id }));
+            items.push(json!({ "pk": "DUE#2026-11-20T10#0", "sk": id }));
             items
         }),
         ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),

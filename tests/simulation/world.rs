@@ -578,7 +578,7 @@ impl Run {
             }
         }
         let items = self.stage.items();
-        let waiting = items.iter().find(|item| item["gsi1pk"] == "OUTBOX");
+        let waiting = items.iter().find(|item| tests::stage::waits(item));
         waiting.map_or(Ok(()), |row| Err(format!("I7: a row still waits: {row}")))
     }
 }

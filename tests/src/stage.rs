@@ -56,6 +56,11 @@ enum Between<'a> {
     Meter,
 }
 
+/// Whether an item is an outbox row that was not relayed yet.
+pub fn waits(item: &Value) -> bool {
+    item["gsi1pk"].as_str().is_some_and(|partition| partition.starts_with(store::keys::OUTBOX_PREFIX))
+}
+
 impl Stage {
     pub async fn new(seed: u64) -> Self {
         Self::assemble(seed, Between::Nothing, Options::default()).await.0
@@ -166,14 +171,20 @@ impl Stage {
 
     /// The outbox rows that wait, newest first, each as the record that the table's stream shows of it.
     pub fn stream_records(&self) -> Vec<Value> {
-        let waiting = json!({ "TableName": TABLE, "IndexName": "gsi1", "KeyConditionExpression": "gsi1pk = :p",
-            "ExpressionAttributeValues": { ":p": { "S": store::keys::OUTBOX_WAITING } }, "ScanIndexForward": false, "Limit": 20 });
+        let newest = |shard| {
+            let waiting = json!({ "TableName": TABLE, "IndexName": "gsi1", "KeyConditionExpression": "gsi1pk = :p",
+                "ExpressionAttributeValues": { ":p": { "S": store::keys::outbox_waiting(shard) } },
+                "ScanIndexForward": false, "Limit": 20 });
+            self.ask("Query", &waiting)["Items"].as_array().unwrap().clone()
+        };
+        let mut rows: Vec<Value> = (0..store::keys::OUTBOX_SHARDS).flat_map(newest).collect();
+        rows.sort_by_key(|row| std::cmp::Reverse(row["gsi1sk"]["S"].as_str().unwrap().to_owned()));
         let record = |row: &Value| {
             json!({ "eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb", "eventVersion": "1.1",
                 "awsRegion": "eu-west-1", "dynamodb": { "ApproximateCreationDateTime": self.now(), "Keys": {},
                 "NewImage": row, "SequenceNumber": "1", "SizeBytes": 1, "StreamViewType": "NEW_AND_OLD_IMAGES" } })
         };
-        self.ask("Query", &waiting)["Items"].as_array().unwrap().iter().map(record).collect()
+        rows.iter().map(record).collect()
     }
 
     /// What the queues got since the last time.

@@ -244,6 +244,15 @@ impl Teller {
         assert_eq!(templates.len(), 11, "a booking's items, without those that are its request's: {templates:?}");
         // The measured booking is due in another hour, and that is the one that is to be full.
         let hours = (due_hour(LATER[2]), due_hour(START));
+        // All copies lie in the shards of what they were made of.
+        let lies_in = |attribute: &str, begins: &str| {
+            let places = templates.iter().filter_map(|template| match template.get(attribute) {
+                Some(Stored::S(place)) if place.starts_with(begins) => Some(place.replace(&hours.0, &hours.1)),
+                _ => None,
+            });
+            places.collect::<String>()
+        };
+        let (outbox, due) = (lies_in("gsi1pk", "OUTBOX#"), lies_in("pk", "DUE#"));
         let mut copies = Vec::new();
         for number in 0..others {
             copies.extend(templates.iter().map(|template| copy(template, &booking, &hours, number)));
@@ -255,9 +264,9 @@ impl Teller {
         for (index, partition) in [
             (Some("gsi1"), "CANDIDATE#cara"),
             (Some("gsi2"), "INTERVIEWER#ivy"),
-            (Some("gsi1"), store::keys::OUTBOX_WAITING),
+            (Some("gsi1"), &*outbox),
             (None, "BOOKINGS#2026-11"),
-            (None, &*hours.1),
+            (None, &*due),
             (None, "CAL#cara"),
             (None, "CAL#ivy"),
             (None, "USER#cara"),

@@ -8,7 +8,7 @@ use kit::task::Trigger;
 use kit::telemetry::{Metric, count};
 use kit::{App, BoxFuture, Task};
 use serde_json::{Value, json};
-use store::outbox;
+use store::outbox::{self, Place};
 
 use crate::queues::{self, Fate};
 
@@ -43,17 +43,17 @@ async fn redrive(app: &App, event: &Value) -> Result<Value, Error> {
     let seconds = event["olderThanSeconds"].as_i64().filter(|n| *n >= 0).unwrap_or(WAITING_SECONDS);
     let before = app.now() - SignedDuration::from_secs(seconds.min(30 * 24 * 3600));
     let (mut read, mut sent, mut refused, mut left) = (0, 0, 0, 0);
-    let mut after = None;
-    loop {
-        let page = outbox::waiting(&app.table, before, ROWS_AT_MOST - sent, after.as_ref()).await?;
+    let mut from = Some(Place::any(app.ids.random()));
+    while let Some(place) = from {
+        let page = outbox::waiting(&app.table, before, ROWS_AT_MOST - sent, Some(&place)).await?;
         let fates = if page.rows.is_empty() { Vec::new() } else { queues::relay(app, &page.rows).await? };
         read += fates.len() + page.unreadable;
         sent += queues::having(Fate::Sent, &fates);
         refused += queues::having(Fate::Refused, &fates);
         left += queues::having(Fate::Left, &fates) + page.unreadable;
-        after = page.next;
+        from = page.next;
         // Where a queue refuses, the next run tries again.
-        if after.is_none() || refused > 0 || sent >= ROWS_AT_MOST || read >= READ_AT_MOST {
+        if refused > 0 || sent >= ROWS_AT_MOST || read >= READ_AT_MOST {
             break;
         }
     }

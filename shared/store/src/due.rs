@@ -57,14 +57,18 @@ impl Place {
 /// From the beginning of an hour to its last second.
 const LAST_SECOND: SignedDuration = SignedDuration::from_secs(3599);
 
-/// How many rows of an hour are read at once; the next run reads what these leave.
+/// How many rows of a partition are read at once; the next run reads what these leave.
 const ROWS_AT_MOST: usize = 10_000;
 
 /// The rows of the UTC hour of `hour`. Nothing of them but their keys must be readable, so none can keep the others from
 /// being found.
 pub async fn in_hour(table: &Table, hour: Timestamp) -> Result<Vec<DueRow>, StoreError> {
-    let places: Vec<Place> = table.query_all(Query::partition(keys::due_partition(hour)), ROWS_AT_MOST).await?;
-    Ok(places.into_iter().map(|place| place.into_row(hour)).collect())
+    let mut rows = Vec::new();
+    for partition in keys::due_partitions(hour) {
+        let places: Vec<Place> = table.query_all(Query::partition(partition), ROWS_AT_MOST).await?;
+        rows.extend(places.into_iter().map(|place| place.into_row(hour)));
+    }
+    Ok(rows)
 }
 
 /// A row that was set aside.

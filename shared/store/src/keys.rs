@@ -20,13 +20,16 @@
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…`, `ATTENDANCE#NEWS` | |
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
 //! | how far a large file has been copied | `BOOKING#{id}` | `COPYING#…` | |
-//! | what the sweep reads | `DUE#{yyyy-mm-ddThh}` | `{booking id}` | |
+//! | what the sweep reads | `DUE#{yyyy-mm-ddThh}#{shard}` | `{booking id}` | |
 //! | what no sweep can settle before it is mended | `DUE#ASIDE` | the hour and the booking id | |
 //! | how far the sweep, and the reconciler, have come | `SWEEP`, `RECONCILER` | `POSITION` | |
 //! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
 //! | a rate bucket | `RATE#{rule}#{user}` | `BUCKET` | |
 //! | a webhook delivery that was seen | `WEBHOOK#{provider}#{sha-256 of the body}` | `EVENT` | |
-//! | an effect that must follow | `OUTBOX#{id from its cause}` | `EFFECT` | gsi1 `OUTBOX` by time, until relayed |
+//! | an effect that must follow | `OUTBOX#{id from its cause}` | `EFFECT` | gsi1 `OUTBOX#{shard}` by time, until relayed |
+//!
+//! A partition takes 1 000 write units a second, so what is written for every booking is spread over shards by a digest of its
+//! name. `SCALE.md` beside this crate's README says which rate each shared partition bears.
 
 use domain::calendar::UtcDay;
 use domain::ids::{BookingId, TransactionId, UserId};
@@ -47,6 +50,13 @@ pub struct Key {
 
 fn key(pk: String, sk: impl Into<String>) -> Key {
     Key { pk, sk: sk.into() }
+}
+
+/// In which of so many partitions a row of this name lies: always in the same one. Their number divides 256, so that all are
+/// equally full; another number would need rows of both to be read for as long as old ones live.
+fn shard(name: &str, shards: u8) -> u8 {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, name.as_bytes());
+    digest.as_ref().first().map_or(0, |byte| byte % shards)
 }
 
 /// What the partitions of people begin with.
@@ -221,23 +231,28 @@ pub fn bookings_of_month(month: &str) -> String {
 pub fn booking_row(month: &str, booking: BookingId) -> Key {
     key(bookings_of_month(month), booking.to_string())
 }
-/// The partition of the bookings that are due in the UTC hour of this instant.
-pub fn due_partition(at: Timestamp) -> String {
+fn due_hour(at: Timestamp) -> String {
     format!("DUE#{}", at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H"))
+}
+const DUE_SHARDS: u8 = 4;
+/// The partitions of the bookings that are due in the UTC hour of this instant.
+pub fn due_partitions(at: Timestamp) -> impl Iterator<Item = String> {
+    let hour = due_hour(at);
+    (0..DUE_SHARDS).map(move |shard| format!("{hour}#{shard}"))
 }
 /// The row by which the sweep finds a booking that is due in this UTC hour.
 pub fn due(at: Timestamp, booking: BookingId) -> Key {
-    key(due_partition(at), booking.to_string())
+    due_row(at, &booking.to_string())
 }
 /// A row by which the sweep finds a booking, whatever its sort key says.
 pub fn due_row(at: Timestamp, sort: &str) -> Key {
-    key(due_partition(at), sort)
+    key(format!("{}#{}", due_hour(at), shard(sort, DUE_SHARDS)), sort)
 }
 /// The partition of the due rows that were set aside.
 pub const SET_ASIDE: &str = "DUE#ASIDE";
 /// A due row that was set aside.
 pub fn set_aside(at: Timestamp, sort: &str) -> Key {
-    key(SET_ASIDE.to_owned(), format!("{}#{sort}", due_partition(at)))
+    key(SET_ASIDE.to_owned(), format!("{}#{sort}", due_hour(at)))
 }
 /// How far the reconciler of the ledger has come.
 pub fn reconciled_to() -> Key {
@@ -266,5 +281,13 @@ pub const OUTBOX_PREFIX: &str = "OUTBOX#";
 pub fn outbox(id: &str) -> Key {
     key(format!("{OUTBOX_PREFIX}{id}"), "EFFECT")
 }
-/// The index partition of outbox rows that were not relayed yet.
-pub const OUTBOX_WAITING: &str = "OUTBOX";
+/// Over how many index partitions the outbox rows are spread that were not relayed yet.
+pub const OUTBOX_SHARDS: u8 = 64;
+/// One of these partitions.
+pub fn outbox_waiting(shard: u8) -> String {
+    format!("{OUTBOX_PREFIX}{shard:02}")
+}
+/// The one in which this row waits.
+pub fn outbox_waiting_of(id: &str) -> String {
+    outbox_waiting(shard(id, OUTBOX_SHARDS))
+}

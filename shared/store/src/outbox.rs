@@ -226,7 +226,8 @@ fn row(effect: &Effect, outbox_id: String, now: Timestamp) -> Result<Item, Store
     let message = serde_json::to_string(&message).map_err(|e| StoreError::Corrupt(e.to_string()))?;
     let key = keys::outbox(&outbox_id);
     let row = Row { outbox_id, queue: effect.queue().name().to_owned(), message, created_at: now, origin };
-    Ok(Item::new(key, "OutboxRow", &row)?.index1(keys::OUTBOX_WAITING, format!("{now:.3}#{}", row.outbox_id)))
+    Ok(Item::new(key, "OutboxRow", &row)?
+        .index1(keys::outbox_waiting_of(&row.outbox_id), format!("{now:.3}#{}", row.outbox_id)))
 }
 
 /// Asks for an effect together with the change that needs it. The change must be one that can commit only once.
@@ -248,22 +249,40 @@ pub async fn write_step(table: &Table, effect: &Effect, step: &str, now: Timesta
 }
 
 /// Asks for those of the effects that nobody has asked for before, and says how many that were. An effect is known for as long
-/// as its row is kept.
+/// as its row is kept. No two of them are the same.
 pub async fn write_once(table: &Table, effects: &[Effect], now: Timestamp) -> Result<usize, StoreError> {
     let keys: Vec<Key> = effects.iter().map(|effect| keys::outbox(&effect.outbox_id())).collect();
     let known = table.batch_get(&keys).await?;
+    let unknown: Vec<&Effect> =
+        effects.iter().zip(&keys).filter(|(_, key)| !known.contains(key)).map(|(effect, _)| effect).collect();
     let mut asked = 0;
-    for (effect, _) in effects.iter().zip(&keys).filter(|(_, key)| !known.contains(key)) {
-        let mut tx = Tx::new();
-        write(&mut tx, effect, now)?;
-        match tx.commit(table).await {
-            Ok(()) => asked += 1,
-            // Another run was faster, or an attempt whose answer was lost.
-            Err(StoreError::Contended) => {}
-            Err(error) => return Err(error),
+    for effects in unknown.chunks(ROWS_AT_ONCE) {
+        if write_rows(table, effects, now).await? {
+            asked += effects.len();
+            continue;
+        }
+        // Another run was faster with one of them, or an attempt whose answer was lost: each by itself.
+        for effect in effects {
+            asked += usize::from(write_rows(table, &[effect], now).await?);
         }
     }
     Ok(asked)
+}
+
+/// How many rows one transaction writes where each is for itself.
+const ROWS_AT_ONCE: usize = 50;
+
+/// Writes all of these rows, or none where one of them is there.
+async fn write_rows(table: &Table, effects: &[&Effect], now: Timestamp) -> Result<bool, StoreError> {
+    let mut tx = Tx::new();
+    for effect in effects {
+        write(&mut tx, effect, now)?;
+    }
+    match tx.commit(table).await {
+        Ok(()) => Ok(true),
+        Err(StoreError::Contended) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Marks a row as relayed: it leaves the index and expires in a week. [`StoreError::Contended`] where a rival's transaction
@@ -303,41 +322,74 @@ pub async fn find(table: &Table, outbox_id: &str) -> Result<Option<(Row, bool)>,
     Ok(found.map(|kept| (kept.row, kept.expires_at.is_some())))
 }
 
+/// A place among the rows that wait: which of the shards, and where in it.
+#[derive(Debug, Clone, Default)]
+pub struct Place {
+    /// The shard where the reading began.
+    first: u8,
+    /// How many shards are behind it.
+    passed: u8,
+    after: Option<Position>,
+}
+
+impl Place {
+    /// The beginning, in one or another shard: where more wait than are read at once, each shard has its turn.
+    pub fn any(number: u64) -> Self {
+        let first = u8::try_from(number % u64::from(keys::OUTBOX_SHARDS)).unwrap_or(0);
+        Self { first, ..Self::default() }
+    }
+}
+
 /// Some of the rows that wait to be relayed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Waiting {
-    /// Those that can be read, the oldest first.
+    /// Those that can be read: shard by shard, in each the oldest first.
     pub rows: Vec<Row>,
     /// How many more there were that this version cannot read.
     pub unreadable: usize,
     /// Where the rest begins.
-    pub next: Option<Position>,
+    pub next: Option<Place>,
 }
 
-/// The oldest rows that wait to be relayed and were committed before `before`, from `after` on. A row that this version cannot
-/// read, such as one of a newer version that was rolled back, is told and left out: it must not keep the others waiting.
+/// Up to `limit` of the rows that wait to be relayed and were committed before `before`, from `from` on. A row that this version
+/// cannot read, such as one of a newer version that was rolled back, is told and left out: it must not keep the others waiting.
 pub async fn waiting(
     table: &Table,
     before: Timestamp,
     limit: usize,
-    after: Option<&Position>,
+    from: Option<&Place>,
 ) -> Result<Waiting, StoreError> {
-    let mut query = Query::index("gsi1", keys::OUTBOX_WAITING).between("0", format!("{before:.3}")).limit(limit);
-    if let Some(position) = after {
-        query = query.after(&position.key, position.index_sort.as_deref());
+    let mut place = from.cloned().unwrap_or_default();
+    let mut waiting = Waiting::default();
+    while place.passed < keys::OUTBOX_SHARDS {
+        let left = limit.saturating_sub(waiting.rows.len() + waiting.unreadable);
+        if left == 0 {
+            waiting.next = Some(place);
+            break;
+        }
+        let partition = keys::outbox_waiting((place.first + place.passed) % keys::OUTBOX_SHARDS);
+        let mut query = Query::index("gsi1", partition).between("0", format!("{before:.3}")).limit(left);
+        if let Some(position) = &place.after {
+            query = query.after(&position.key, position.index_sort.as_deref());
+        }
+        let page: Page<serde_json::Value> = table.query(query).await?;
+        page.items.into_iter().for_each(|row| waiting.add(row));
+        place.passed += u8::from(page.next.is_none());
+        place.after = page.next;
     }
-    let page: Page<serde_json::Value> = table.query(query).await?;
-    let mut waiting = Waiting { rows: Vec::new(), unreadable: 0, next: page.next };
-    for row in page.items {
+    Ok(waiting)
+}
+
+impl Waiting {
+    fn add(&mut self, row: serde_json::Value) {
         let id = row["pk"].as_str().unwrap_or_default().to_owned();
         match serde_json::from_value::<Row>(row) {
-            Ok(row) => waiting.rows.push(row),
+            Ok(row) => self.rows.push(row),
             Err(error) => {
-                waiting.unreadable += 1;
+                self.unreadable += 1;
                 let error = domain::reading::of_serde(&error);
                 tracing::warn!(outbox.key = id, %error, "an outbox row cannot be read and is left where it is");
             }
         }
     }
-    Ok(waiting)
 }

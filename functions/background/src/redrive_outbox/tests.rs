@@ -52,7 +52,7 @@ async fn estrange(stage: &Stage, number: u128, queue: Option<&str>) {
     let body = json!({ "outboxId": id, "queue": queue, "message": "{}", "createdAt": at });
     let item = store::Item::new(keys::outbox(&id), "OutboxRow", &body).unwrap();
     let mut tx = Tx::new();
-    tx.put(item.index1(keys::OUTBOX_WAITING, format!("{at:.3}#{id}")));
+    tx.put(item.index1(keys::outbox_waiting_of(&id), format!("{at:.3}#{id}")));
     tx.commit(&stage.app.table).await.unwrap();
 }
 

@@ -20,6 +20,7 @@ use ulid::Ulid;
 
 mod appointments;
 mod ledger;
+mod outbox_rows;
 
 async fn world() -> World {
     World::new(&[]).await
