@@ -35,9 +35,11 @@ async fn list_all_bookings(
 mod tests {
     use crate::test_requests::{is_for_admins, refused_fields, world};
     use domain::booking::Booking;
-    use domain::ids::BookingId;
+    use domain::ids::{BookingId, TransactionId};
+    use domain::money::Asset;
     use jiff::SignedDuration;
     use serde_json::{Value, json};
+    use store::keys;
     use testing::World;
 
     const PATH: &str = "/api/admin/bookings";
@@ -48,8 +50,13 @@ mod tests {
         let start = now + SignedDuration::from_hours(24);
         let times = (start, start + SignedDuration::from_hours(1));
         let id = BookingId::new(world.app.ids.unique(now));
-        let (booking, _) = Booking::schedule(id, &cara, &ivy, times, price, now);
+        let (booking, hold) = Booking::schedule(id, &cara, &ivy, times, price, now);
+        world.give_credits("cara", price).await;
+        let items = world.app.table.batch_get(&[keys::wallet(&cara, Asset::Credit)]).await.unwrap();
+        let mut purse = store::wallet::wallet(&items, &cara, Asset::Credit).unwrap();
         let mut tx = store::Tx::new();
+        let new_id = || TransactionId::new(world.app.ids.unique(now));
+        store::wallet::write_transfer(&mut tx, &hold, &mut [&mut purse], new_id).unwrap();
         store::booking::create(&mut tx, &booking).unwrap();
         tx.commit(&world.app.table).await.unwrap();
     }

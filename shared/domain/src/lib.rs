@@ -30,6 +30,7 @@ pub mod settlement;
 pub mod speech;
 pub mod subscription;
 pub mod text;
+pub mod totals;
 pub mod transcript;
 pub mod usage;
 pub mod user;

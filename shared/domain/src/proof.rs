@@ -7,16 +7,19 @@
 //! Assets and balances are words here and no closed lists: what a newer version has added is proved like everything else. Of a
 //! balance only this must be known, whether it is a debt and so grows by what is taken from it.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::ledger::Balance;
 
 /// What a transfer says.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Moved {
     /// Its id.
     pub transfer_id: String,
+    /// What it was for.
+    pub kind: String,
     /// The asset.
     pub asset: String,
     /// How much.
@@ -31,6 +34,8 @@ pub struct Moved {
     /// The id of the line it wrote for the person it gave to.
     #[serde(default)]
     pub to_line: Option<String>,
+    /// When.
+    pub created_at: Timestamp,
 }
 
 /// What a line of a person's statement says.
@@ -131,6 +136,8 @@ mod tests {
         let id = |line: &Option<Line>| line.as_ref().map(|line| line.line_id.clone());
         let moved = Moved {
             transfer_id: transfer_id.clone(),
+            kind: "BOOKING_HOLD".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
             asset: asset.clone(),
             amount,
             from: account(from),

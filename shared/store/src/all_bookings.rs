@@ -1,28 +1,22 @@
-//! The list of all bookings, for admins: newest first, a partition for each month in which bookings were made.
+//! The list of all bookings, for admins: newest first. Each was made with the hold of its price, and is found by it among the
+//! transfers of its month.
 
 use domain::booking::Booking;
 use domain::ids::BookingId;
-use domain::ledger::utc_month;
+use domain::ledger::{TransferId, utc_month};
 use domain::problem::ValidationError;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::StoreError;
-use crate::item::Item;
-use crate::{Key, Page, Query, Table, Tx, cursor, keys};
+use crate::{Key, Page, Query, Table, cursor, keys};
 
-#[derive(Debug, Serialize, Deserialize)]
+/// What the list reads of a hold.
+#[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Pointer {
+struct Hold {
     booking_id: BookingId,
-}
-
-/// Writes the row of a new booking.
-pub(crate) fn write_row(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
-    let pointer = Pointer { booking_id: booking.booking_id };
-    let month = utc_month(booking.created_at);
-    tx.create(Item::new(keys::booking_row(&month, booking.booking_id), "BookingRow", &pointer)?);
-    Ok(())
 }
 
 /// How many months one request looks through at most.
@@ -73,21 +67,42 @@ fn month_before(text: &str) -> Option<String> {
     read_month(&before).map(|_| before)
 }
 
+/// Before and after the ids of all holds of bookings.
+const HOLDS: [&str; 2] = ["hold:bkg_", "hold:bkg_~"];
+
+/// The newest bookings behind this place in its month, and whether there may be more. All shards are read at once: the next one may
+/// lie in any of them.
+async fn newest_of_month(
+    table: &Table,
+    place: &MonthPlace,
+    limit: usize,
+) -> Result<(Vec<BookingId>, bool), StoreError> {
+    let last = place.last.map_or_else(|| HOLDS[1].to_owned(), |last| TransferId::hold(last).to_string());
+    let pages = (0..keys::MONTH_SHARDS).map(|shard| {
+        let query = Query::index("gsi2", keys::month_partition(&place.month, shard)).between(HOLDS[0], last.clone());
+        // The last one itself is found again in its shard.
+        table.query::<Hold>(query.newest_first().limit(limit + 1))
+    });
+    let pages: Vec<Page<Hold>> = try_join_all(pages).await?;
+    let mut more = pages.iter().any(|page| page.next.is_some());
+    let mut ids: Vec<BookingId> = pages.into_iter().flat_map(|page| page.items).map(|hold| hold.booking_id).collect();
+    ids.retain(|id| Some(*id) != place.last);
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    more |= ids.len() > limit;
+    ids.truncate(limit);
+    Ok((ids, more))
+}
+
 /// One page of all bookings, newest first, and the cursor of the next.
 pub async fn page(table: &Table, from: MonthPlace, limit: usize) -> Result<(Vec<Booking>, Option<String>), StoreError> {
     let mut place = from;
     let mut ids: Vec<BookingId> = Vec::new();
     let mut is_end = false;
     for _ in 0..MONTHS_AT_MOST {
-        let mut query = Query::partition(keys::bookings_of_month(&place.month)).newest_first();
-        query = query.limit(limit - ids.len());
-        if let Some(last) = place.last {
-            query = query.after(&keys::booking_row(&place.month, last), None);
-        }
-        let found: Page<Pointer> = table.query(query).await?;
-        ids.extend(found.items.iter().map(|p| p.booking_id));
-        if found.next.is_some() {
-            place.last = ids.last().copied();
+        let (found, more) = newest_of_month(table, &place, limit - ids.len()).await?;
+        ids.extend(found);
+        if more {
+            place.last = ids.last().copied().or(place.last);
         } else {
             let Some(before) = month_before(&place.month) else {
                 is_end = true;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::StoreError;
 use crate::item::Item;
-use crate::{BoxFuture, Table, Tx, all_bookings, due, keys};
+use crate::{BoxFuture, Table, Tx, due, keys};
 
 /// A booking, if there is one.
 pub fn get(table: &Table, id: BookingId) -> BoxFuture<'_, Result<Option<Booking>, StoreError>> {
@@ -37,10 +37,9 @@ struct Pair {
     interviewer_id: UserId,
 }
 
-/// Writes a new booking, its row in the list of all, that its parties know each other, and the row by which the sweep finds it.
+/// Writes a new booking, that its parties know each other, and the row by which the sweep finds it.
 pub fn create(tx: &mut Tx, booking: &Booking) -> Result<(), StoreError> {
     tx.create(item(&Booking { version: 1, ..booking.clone() })?);
-    all_bookings::write_row(tx, booking)?;
     let pair = Pair { interviewer_id: booking.interviewer_id.clone() };
     tx.put(Item::new(keys::booked(&booking.interviewee_id, &booking.interviewer_id), "Booked", &pair)?);
     if let Some(at) = booking.due_at {

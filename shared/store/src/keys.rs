@@ -10,12 +10,12 @@
 //! | a verification that was asked for | `USER#{id}` | `VERIFICATION` | gsi1 `VERIFICATIONS` by time, while undecided |
 //! | the directory, per category and as a whole | `DIRECTORY#{category}` or `DIRECTORY#ALL` | `{user id}` | |
 //! | what is taken of a person's UTC day | `CAL#{id}` | `DAY#{yyyy-mm-dd}` | |
-//! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | |
+//! | a transfer, once per cause | `TRANSFER#{id}` | `TRANSFER` | gsi2 `MONTH#{yyyy-mm}#{shard}` by id |
 //! | a booking | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE#{id}` and gsi2 `INTERVIEWER#{id}`, both by start |
 //! | the same, over before its time | `BOOKING#{id}` | `BOOKING` | gsi1 `CANDIDATE_OVER#{id}` and gsi2 `INTERVIEWER_OVER#{id}`, both by start |
 //! | that a candidate has booked an interviewer | `USER#{candidate}` | `BOOKED#{interviewer}` | |
 //! | what candidates say of an interviewer, newest first | `REVIEWS#{interviewer}` | `{time}#{digest of the booking}` | |
-//! | all bookings, newest first | `BOOKINGS#{yyyy-mm of creation}` | `{booking id}` | |
+//! | all bookings, newest first | | | by their holds among the transfers of a month |
 //! | its call, feedback, review, lease | `BOOKING#{id}` | `CALL`, `FEEDBACK`, `REVIEW`, `LEASE` | |
 //! | who was there | `BOOKING#{id}` | `ATTENDANCE#SESSION#…`, `ATTENDANCE#VISIT#…`, `ATTENDANCE#NEWS` | |
 //! | its media | `BOOKING#{id}` | `MEDIA#RECORDING#…`, `MEDIA#TRANSCRIPT#…` | |
@@ -33,7 +33,7 @@
 
 use domain::calendar::UtcDay;
 use domain::ids::{BookingId, TransactionId, UserId};
-use domain::ledger::TransferId;
+use domain::ledger::{TransferId, utc_month};
 use domain::money::Asset;
 use domain::rate::RateRule;
 use domain::user::Category;
@@ -148,6 +148,16 @@ pub fn transfer(id: &TransferId) -> Key {
 pub fn transfer_named(id: &str) -> Key {
     key(format!("{TRANSFER_PREFIX}{id}"), "TRANSFER")
 }
+/// Over how many index partitions the transfers of a month are spread.
+pub const MONTH_SHARDS: u8 = 8;
+/// One index partition of the transfers of a UTC month, `yyyy-mm`.
+pub fn month_partition(month: &str, shard: u8) -> String {
+    format!("MONTH#{month}#{shard}")
+}
+/// The one in which this transfer is found.
+pub fn month_partition_of(at: Timestamp, transfer_id: &str) -> String {
+    month_partition(&utc_month(at), shard(transfer_id, MONTH_SHARDS))
+}
 
 /// The partition of everything that belongs to one booking.
 pub fn booking_partition(booking: BookingId) -> String {
@@ -222,14 +232,6 @@ pub fn interviewer_over(user: &UserId) -> String {
 /// The index sort key of a booking: by start, then id.
 pub fn by_start(start: Timestamp, booking: BookingId) -> String {
     format!("{start:.0}#{booking}")
-}
-/// The partition of all bookings created in one UTC month, `yyyy-mm`.
-pub fn bookings_of_month(month: &str) -> String {
-    format!("BOOKINGS#{month}")
-}
-/// A booking's row in the list of all bookings.
-pub fn booking_row(month: &str, booking: BookingId) -> Key {
-    key(bookings_of_month(month), booking.to_string())
 }
 fn due_hour(at: Timestamp) -> String {
     format!("DUE#{}", at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H"))

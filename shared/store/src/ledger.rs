@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::ledger::Balance;
 use domain::proof::{Line, Moved};
+use domain::totals::Totals;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,7 @@ use serde_json::Value;
 
 use crate::error::StoreError;
 use crate::item::Item;
+use crate::month::{self, Summing};
 use crate::{Items, Key, Query, Table, Tx, keys};
 
 /// A wallet as it is kept.
@@ -96,10 +98,14 @@ fn members<T: DeserializeOwned>(item: &Value) -> Result<T, String> {
     T::deserialize(item).map_err(|error| told(error).map_or_else(String::new, |told| told.to_string()))
 }
 
-fn transfer_of(key: &Key, item: &Value) -> Result<Moved, String> {
+pub(crate) fn transfer_of(key: &Key, item: &Value) -> Result<Moved, String> {
     let moved: Moved = members(item)?;
     if keys::transfer_named(&moved.transfer_id) != *key {
         return Err("its id is not that of its key".to_owned());
+    }
+    let month = keys::month_partition_of(moved.created_at, &moved.transfer_id);
+    if item["gsi2pk"] != month || item["gsi2sk"] != moved.transfer_id {
+        return Err("it is not among the transfers of its month".to_owned());
     }
     if moved.sides().is_none() {
         return Err("one of its accounts is of no known form".to_owned());
@@ -206,6 +212,8 @@ pub struct Round {
     pub began_at: Timestamp,
     /// Behind which item it goes on; none at the start and at the end.
     at: Option<(String, String)>,
+    /// Whether all of the table was looked at, and the month remains.
+    through: bool,
     /// Whether it has come to the end.
     pub complete: bool,
     /// Wallets that were looked at.
@@ -214,6 +222,10 @@ pub struct Round {
     pub lines: u64,
     /// Transfers that were looked at.
     pub transfers: u64,
+    /// What the transfers of the last finished month add up to that were looked at.
+    pub scanned: Totals,
+    /// The same by the rows of that month, when all of the table was looked at.
+    pub summed: Summing,
     /// How many of them do not fit the others.
     pub drifted: u64,
     /// How many items cannot be read.
@@ -227,17 +239,32 @@ impl Round {
     pub fn begin(now: Timestamp, before: Option<&Self>) -> Self {
         let version = before.map_or(0, |round| round.version);
         let (wallets, lines, transfers, drifted, unreadable) = (0, 0, 0, 0, 0);
-        Self { began_at: now, at: None, complete: false, wallets, lines, transfers, drifted, unreadable, version }
+        let (scanned, summed) = (Totals::default(), Summing::begin(month::last_finished(now)));
+        Self {
+            began_at: now,
+            at: None,
+            through: false,
+            complete: false,
+            wallets,
+            lines,
+            transfers,
+            scanned,
+            summed,
+            drifted,
+            unreadable,
+            version,
+        }
     }
 
-    /// Behind which item it goes on.
-    pub fn position(&self) -> Option<Key> {
-        self.at.clone().map(|(pk, sk)| Key { pk, sk })
+    /// The next page of the table; none when all of it was looked at.
+    pub async fn page(&self, table: &Table, rows: usize) -> Result<Option<LedgerPage>, StoreError> {
+        let after = self.at.clone().map(|(pk, sk)| Key { pk, sk });
+        if self.through { Ok(None) } else { page(table, after.as_ref(), rows).await.map(Some) }
     }
 
-    /// Goes on behind `next`; without one it is complete.
+    /// Goes on behind `next`; without one all of the table was looked at.
     pub fn advance(&mut self, next: Option<Key>) {
-        self.complete = next.is_none();
+        self.through = next.is_none();
         self.at = next.map(|key| (key.pk, key.sk));
     }
 }

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod lease;
 pub mod ledger;
 pub mod media;
+pub mod month;
 pub mod origin;
 pub mod outbox;
 pub mod rate;

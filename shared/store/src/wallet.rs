@@ -84,9 +84,11 @@ pub fn write_transfers(
                 tx.create(Item::new(keys::transaction(user, line.transaction_id), "TransactionLine", line)?);
             }
         }
-        let id = |line: Option<TransactionLine>| line.map(|line| line.transaction_id);
-        let stored = StoredTransfer { transfer, from_line: id(from_line), to_line: id(to_line) };
-        tx.create(Item::new(keys::transfer(&transfer.transfer_id), "Transfer", &stored)?);
+        let line_id = |line: Option<TransactionLine>| line.map(|line| line.transaction_id);
+        let stored = StoredTransfer { transfer, from_line: line_id(from_line), to_line: line_id(to_line) };
+        let id = transfer.transfer_id.to_string();
+        let item = Item::new(keys::transfer(&transfer.transfer_id), "Transfer", &stored)?;
+        tx.create(item.index2(keys::month_partition_of(transfer.created_at, &id), id));
     }
     for wallet in wallets {
         if transfers.iter().any(|transfer| transfer.touches(wallet)) {

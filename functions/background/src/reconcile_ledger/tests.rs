@@ -255,7 +255,7 @@ async fn thousands_of_wallets_are_looked_at_over_several_runs() {
         );
         keep(
             keys::transfer_named(&transfer_id),
-            json!({ "transferId": transfer_id, "kind": "SIGNUP_GRANT", "asset": "CREDIT",
+            json!({ "gsi2pk": keys::month_partition_of(noon(), &transfer_id), "gsi2sk": transfer_id, "transferId": transfer_id, "kind": "SIGNUP_GRANT", "asset": "CREDIT",
             "amount": 5, "from": "platform/issued", "to": format!("user/{user}/available"), "toLine": line,
             "createdAt": noon() }),
         );
@@ -271,7 +271,48 @@ async fn thousands_of_wallets_are_looked_at_over_several_runs() {
             break round;
         }
     };
-    assert_eq!(runs, 5, "6000 items are 12 pages, and the 13th is empty");
+    assert_eq!(runs, 5, "6000 items are 12 pages, the 13th is empty, and the month is one");
     let all = [&end["wallets"], &end["lines"], &end["transfers"]].map(|n| n.as_u64().unwrap());
     assert_eq!((all, &end["drifted"]), ([PEOPLE; 3], &json!(1)));
+}
+
+#[tokio::test]
+async fn a_finished_month_is_summed_by_its_rows_which_say_what_its_transfers_say() {
+    let world = world().await;
+    // The month of what is given here is not over.
+    world.app.clock.advance(SignedDuration::from_hours(24 * 12));
+    world.give_credits("cara", 11).await;
+    assert_eq!(found(&world).await, (0, 0));
+    let round = ledger::round(&world.app.table, noon()).await.unwrap().unwrap();
+    assert_eq!((round.summed.month.as_str(), &round.summed.totals), ("2026-11", &round.scanned));
+    let given = round.summed.totals.of_kind("CREDIT", "ADMIN_ADJUST");
+    assert_eq!((given.transfers, given.amount), (3, 137));
+    assert_eq!(round.summed.totals.growth("CREDIT", "user/available"), 137);
+    assert_eq!(round.summed.totals.growth("CREDIT", "platform/issued"), -137);
+
+    // A run stops where the month begins, and the rows have another sum than the transfers that were looked at.
+    let limits = Limits { pages: 1, ..LIMITS };
+    assert_eq!(reconcile(&world.app, true, &limits).await.unwrap()["complete"], false);
+    spoil(&world, "RECONCILER", |round| {
+        round["scanned"]["CREDIT ADMIN_ADJUST platform/issued user/available"]["amount"] = json!(136);
+    })
+    .await;
+    let end = reconcile(&world.app, false, &limits).await.unwrap();
+    assert_eq!((&end["complete"], &end["drifted"]), (&json!(true), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_transfer_that_its_month_does_not_find_is_told() {
+    let world = world().await;
+    for (name, value) in [("gsi2pk", json!("MONTH#2026-10#0")), ("gsi2sk", json!("other")), ("gsi2pk", Value::Null)] {
+        let (key, whole) = items(&world, "TRANSFER#").pop().unwrap();
+        let mut transfer = whole.clone();
+        match value {
+            Value::Null => drop(transfer.as_object_mut().unwrap().remove(name)),
+            value => transfer[name] = value,
+        }
+        put(&world, key.clone(), &transfer).await;
+        assert_eq!(found(&world).await, (0, 1), "{name}");
+        put(&world, key, &whole).await;
+    }
 }

@@ -1,8 +1,6 @@
 //! Transfers, wallets and statements.
 
-use domain::ids::TransactionId;
 use domain::ledger::{Account, Balance, Platform, TransactionType, Transfer, Wallet};
-use domain::money::Asset;
 use store::wallet::{MoveError, StatementFilter};
 
 use super::*;
@@ -22,7 +20,7 @@ async fn transfer_all(world: &World, people: &[&str], transfers: &[Transfer]) ->
     Ok(tx.commit(&world.app.table).await?)
 }
 
-async fn transfer(world: &World, transfer: &Transfer) -> Result<(), MoveError> {
+pub async fn transfer(world: &World, transfer: &Transfer) -> Result<(), MoveError> {
     transfer_all(world, &["cara", "ivy"], std::slice::from_ref(transfer)).await
 }
 

@@ -6,8 +6,9 @@ use domain::availability::NewAvailability;
 use domain::booking::Booking;
 use domain::calendar::{DayCalendar, UtcDay};
 use domain::call::Call;
-use domain::ids::{AvailabilityId, BookingId, UserId};
+use domain::ids::{AvailabilityId, BookingId, TransactionId, UserId};
 use domain::ledger::TransferId;
+use domain::money::Asset;
 use domain::party::Party;
 use domain::user::{Category, Verification};
 use jiff::{SignedDuration, Timestamp};
@@ -20,6 +21,7 @@ use ulid::Ulid;
 
 mod appointments;
 mod ledger;
+mod month;
 mod outbox_rows;
 
 async fn world() -> World {
@@ -177,8 +179,13 @@ async fn pages_of_the_directory_neither_repeat_nor_lose_anybody() {
 
 async fn store_booking(world: &World, n: u128, start: Timestamp, created_at: Timestamp) {
     let times = (start, start + SignedDuration::from_hours(1));
-    let (booking, _) = Booking::schedule(booking_id(n), &user("cara"), &user("ivy"), times, 20, created_at);
+    let (booking, hold) = Booking::schedule(booking_id(n), &user("cara"), &user("ivy"), times, 20, created_at);
+    world.give_credits("cara", 20).await;
+    let items = world.app.table.batch_get(&[keys::wallet(&user("cara"), Asset::Credit)]).await.unwrap();
+    let mut purse = store::wallet::wallet(&items, &user("cara"), Asset::Credit).unwrap();
     let mut tx = Tx::new();
+    let new_id = || TransactionId::new(world.app.ids.unique(world.app.now()));
+    store::wallet::write_transfer(&mut tx, &hold, &mut [&mut purse], new_id).unwrap();
     store::booking::create(&mut tx, &booking).unwrap();
     tx.commit(&world.app.table).await.unwrap();
 }
