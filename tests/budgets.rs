@@ -37,12 +37,12 @@ async fn a_booking_is_one_read_and_one_transaction_within_its_capacity() {
 /// The most that any run of a function asks of the table: calls in a row, read units, write units. Where one of them changes,
 /// `cargo xtask bench --page` says so to the reader too.
 const COSTS: &str = "\
-adjust_credits       2   6  8
-cancel_booking       3   9 27
+adjust_credits       2   6  9
+cancel_booking       3   9 28
 clerk_webhook        2   3  9
 complete_booking     3   7  8
 create_availability  2   4  8
-create_booking       2   9 33
+create_booking       2   9 32
 decide_verification  2   5 15
 delete_availability  2   4  6
 docs_page            0   0  0
@@ -56,7 +56,7 @@ get_user             1   4  0
 get_wallet           1   3  0
 give_consent         2   5 11
 health               0   0  0
-list_all_bookings    3  10  0
+list_all_bookings    3  13  0
 list_appointments    2 3.5  0
 list_availability    1   2  0
 list_interviewers    1   2  0
@@ -69,9 +69,9 @@ openapi_document     0   0  0
 relay_outbox         1   0  2
 reschedule_booking   3   9 23
 review_booking       3   5 20
-run_generation       6  10 26
+run_generation       6  10 27
 run_media            5   5  7
-run_settlement       7   8 25
+run_settlement       7   8 26
 run_stream           5   5  2
 stream_webhook       2   4  7
 submit_verification  2   3  9

@@ -160,7 +160,7 @@ impl Stage {
 
     /// Relays what waits in the outbox. False where that failed.
     pub async fn relay(&self) -> bool {
-        // Seen in the engine: a run that finds nothing asks every shard.
+        // Looked up in the engine: a run that finds nothing asks for each shard.
         if self.stream_records().is_empty() {
             return true;
         }
