@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kit::callers::Admin;
 use kit::needs::Needs;
-use kit::needs::Table::{BatchGet, Get, QueryTable};
+use kit::needs::Table::{BatchGet, Get};
 use kit::read::meanwhile;
 use kit::{App, Error, Json, Query, Read, Route, Who, page, shown};
 use store::all_bookings::{self, MonthPlace};
@@ -15,7 +15,7 @@ pub fn route() -> Route {
         .about("List all bookings, newest first.")
         .query::<page::Asked>()
         .answers::<List<BookingView>>(200)
-        .needs(Needs::table(&[Get, BatchGet, QueryTable]))
+        .needs(Needs::table(&[Get, BatchGet]).indexes(&["gsi2"]))
 }
 
 async fn list_all_bookings(

@@ -49,7 +49,7 @@ pub fn task() -> Task {
                 what its transfers add up to.",
         trigger: Trigger::Schedule("EveryQuarterOfAnHour", "rate(15 minutes)"),
         handler: reconcile_ledger,
-        needs: Needs::table(&[Get, BatchGet, QueryTable, Scan, Put]).timeout_seconds(280),
+        needs: Needs::table(&[Get, BatchGet, QueryTable, Scan, Put]).indexes(&["gsi2"]).timeout_seconds(280),
     }
 }
 
