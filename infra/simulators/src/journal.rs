@@ -31,7 +31,7 @@ impl Kept {
     pub fn items<T: DeserializeOwned>(&self, kind: &'static str) -> io::Result<Items<T>> {
         let kept = self.0.iter().filter(|((of, _), _)| of == kind);
         let items: io::Result<_> = kept.map(|((_, id), value)| Ok((id.clone(), read(value.clone())?))).collect();
-        Ok(Items { kind, items: items?, changed: BTreeSet::new() })
+        Ok(Items { kind, by_id: items?, changed: BTreeSet::new() })
     }
 }
 
@@ -121,41 +121,41 @@ fn understood(bytes: &[u8], path: &Path) -> io::Result<Kept> {
 /// Things of a kind by their ids, which know what was changed since they were saved.
 pub struct Items<T> {
     kind: &'static str,
-    items: BTreeMap<String, T>,
+    by_id: BTreeMap<String, T>,
     changed: BTreeSet<String>,
 }
 
 impl<T> Deref for Items<T> {
     type Target = BTreeMap<String, T>;
     fn deref(&self) -> &Self::Target {
-        &self.items
+        &self.by_id
     }
 }
 
 impl<T: Serialize> Items<T> {
     /// One of them, to be changed.
     pub fn get_mut(&mut self, id: &str) -> Option<&mut T> {
-        let item = self.items.get_mut(id)?;
+        let item = self.by_id.get_mut(id)?;
         self.changed.insert(id.to_owned());
         Some(item)
     }
 
     pub fn insert(&mut self, id: String, item: T) {
         self.changed.insert(id.clone());
-        self.items.insert(id, item);
+        self.by_id.insert(id, item);
     }
 
     /// Whether it was there.
     pub fn remove(&mut self, id: &str) -> bool {
         self.changed.insert(id.to_owned());
-        self.items.remove(id).is_some()
+        self.by_id.remove(id).is_some()
     }
 
     /// Writes what was changed.
     pub fn save(&mut self, journal: &mut Journal) {
         let changed = std::mem::take(&mut self.changed);
         let line = |id: String| {
-            let now = self.items.get(&id);
+            let now = self.by_id.get(&id);
             Line(self.kind.to_owned(), id, now)
         };
         journal.write(&changed.into_iter().map(line).collect::<Vec<_>>());
