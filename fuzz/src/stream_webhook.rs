@@ -7,7 +7,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::{HeaderMap, HeaderValue};
 use providers::Secret;
-use providers::stream::webhook::{MAX_BODY_BYTES, SignatureError, StreamEvent, decode, parse, verify};
+use providers::delivery::SignatureError;
+use providers::stream::webhook::{MAX_BODY_BYTES, StreamEvent, decode, parse, verify};
 
 use crate::delivery;
 

@@ -6,7 +6,9 @@ use base64::prelude::BASE64_STANDARD;
 use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use providers::Secret;
-use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
+use providers::clerk::webhook::{ClerkEvent, parse};
+use providers::delivery::SignatureError;
+use providers::svix::verify;
 
 use crate::delivery;
 

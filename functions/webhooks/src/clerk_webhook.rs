@@ -16,13 +16,14 @@ use kit::webhook::{RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
 use kit::{App, Route, Who};
 use providers::clerk::ClerkUser;
-use providers::clerk::webhook::{ClerkEvent, SignatureError, parse, verify};
+use providers::clerk::webhook::{ClerkEvent, parse};
+use providers::svix;
 use serde_json::json;
 use store::outbox::Effect;
 use store::webhook::WebhookEvent;
 use store::{Items, Tx, keys, outbox, user};
 
-use crate::signature::{Refused, check};
+use crate::signature::check;
 
 #[cfg(test)]
 mod tests;
@@ -40,12 +41,7 @@ pub fn route() -> Route {
 
 async fn clerk_webhook(State(app): State<App>, delivery: RawDelivery) -> Result<Response, Error> {
     let now = app.now();
-    let judge = |secrets: &[providers::Secret]| {
-        verify(secrets, &delivery.headers, &delivery.body, now).map_err(|error| match error {
-            SignatureError::NoMatch => Refused::NoMatch(error.to_string()),
-            _ => Refused::ForGood(error.to_string()),
-        })
-    };
+    let judge = |secrets: &[providers::Secret]| svix::verify(secrets, &delivery.headers, &delivery.body, now);
     check(&app, Provider::Clerk, "webhookSecret", &judge).await?;
     let event = parse(&delivery.body).map_err(|error| unreadable(&app, Provider::Clerk, error.to_string()))?;
     let kind = match &event {

@@ -6,15 +6,7 @@ use kit::telemetry::{Metric, count};
 use kit::webhook::DeliveryError;
 use kit::{App, BoxFuture};
 use providers::Secret;
-
-/// Why a signature is refused.
-#[derive(Debug)]
-pub enum Refused {
-    /// It fits none of the secrets, which may have been rotated.
-    NoMatch(String),
-    /// No secret would make it good.
-    ForGood(String),
-}
+use providers::delivery::SignatureError;
 
 /// Verifies with every value of the cached secret. A signature that fits none of them is tried once more with the secret
 /// read again; what is still refused is 401 `invalid_signature`, and counted.
@@ -22,17 +14,17 @@ pub fn check<'a>(
     app: &'a App,
     provider: Provider,
     key: &'static str,
-    verify: &'a (dyn Fn(&[Secret]) -> Result<(), Refused> + Sync),
+    verify: &'a (dyn Fn(&[Secret]) -> Result<(), SignatureError> + Sync),
 ) -> BoxFuture<'a, Result<(), Error>> {
     Box::pin(async move {
         let cached = app.secrets.get(provider, app.now()).await?;
         let mut outcome = verify(&cached.all(key)?);
-        if matches!(outcome, Err(Refused::NoMatch(_)))
+        if matches!(outcome, Err(SignatureError::NoMatch))
             && let Some(reread) = app.secrets.reread(provider, app.now()).await?
         {
             outcome = verify(&reread.all(key)?);
         }
-        outcome.map_err(|(Refused::NoMatch(why) | Refused::ForGood(why))| refuse(app, provider, why))
+        outcome.map_err(|error| refuse(app, provider, error.to_string()))
     })
 }
 

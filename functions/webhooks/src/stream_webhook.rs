@@ -16,9 +16,7 @@ use kit::secrets::Provider;
 use kit::webhook::{DeliveryError, RawDelivery, Received, received, unreadable};
 use kit::write::sha256_hex;
 use kit::{App, Route, Who};
-use providers::stream::webhook::{
-    BodyError, CallEvent, CallEventKind, SignatureError, StreamEvent, decode, parse, verify,
-};
+use providers::stream::webhook::{BodyError, CallEvent, CallEventKind, StreamEvent, decode, parse, verify};
 use providers::stream::{CALL_TYPE, MediaFile};
 use store::attendance::{write_session, write_told};
 use store::call;
@@ -27,7 +25,7 @@ use store::outbox::{Effect, StreamFile};
 use store::webhook::WebhookEvent;
 use store::{StoreError, Tx, keys, media, outbox};
 
-use crate::signature::{Refused, check, refuse};
+use crate::signature::{check, refuse};
 
 #[cfg(test)]
 mod tests;
@@ -49,12 +47,7 @@ async fn stream_webhook(State(app): State<App>, delivery: RawDelivery) -> Result
         // What cannot be unpacked cannot be verified.
         BodyError::NotGzip => refuse(&app, Provider::Stream, error.to_string()),
     })?;
-    let judge = |secrets: &[providers::Secret]| {
-        verify(secrets, &delivery.headers, &body).map_err(|error| match error {
-            SignatureError::NoMatch => Refused::NoMatch(error.to_string()),
-            SignatureError::MissingHeader => Refused::ForGood(error.to_string()),
-        })
-    };
+    let judge = |secrets: &[providers::Secret]| verify(secrets, &delivery.headers, &body);
     check(&app, Provider::Stream, "apiSecret", &judge).await?;
     let event = match parse(&body).map_err(|error| unreadable(&app, Provider::Stream, error.to_string()))? {
         StreamEvent::Call(event) => event,

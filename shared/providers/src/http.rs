@@ -293,6 +293,12 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
+    /// A body as HTML forms send it.
+    pub fn form(mut self, pairs: &[(String, String)]) -> Self {
+        self.body = Some(Bytes::from(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()));
+        self.header("content-type", "application/x-www-form-urlencoded")
+    }
+
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -17,6 +17,7 @@ use serde::de::DeserializeOwned;
 use super::MediaFile;
 use super::instant::Instant;
 use super::wire::{FileWire, ParticipantWire};
+use crate::delivery::{self, ParseError, SignatureError};
 use crate::mac;
 use crate::secret::Secret;
 
@@ -45,25 +46,10 @@ pub fn decode(body: &[u8]) -> Result<Cow<'_, [u8]>, BodyError> {
     if unpacked.len() > MAX_BODY_BYTES { Err(BodyError::TooLarge) } else { Ok(Cow::Owned(unpacked)) }
 }
 
-/// Why a delivery is not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// No `X-SIGNATURE`.
-    #[error("the header x-signature is missing")]
-    MissingHeader,
-    /// The signature fits none of the secrets; the secret may have been rotated.
-    #[error("the signature does not match")]
-    NoMatch,
-}
-
 /// Verifies a delivery over its unpacked body. The signature may fit any of the API secrets.
 pub fn verify(secrets: &[Secret], headers: &HeaderMap, decoded_body: &[u8]) -> Result<(), SignatureError> {
-    let signature = headers.get("x-signature").ok_or(SignatureError::MissingHeader)?;
-    let claimed = hex::decode(signature.as_bytes()).map_err(|_| SignatureError::NoMatch)?;
-    // An empty secret would let anyone sign.
-    let usable = |secret: &&Secret| !secret.expose().is_empty();
-    let fits = |secret: &Secret| mac::matches(&mac::hmac_sha256(secret.expose().as_bytes(), &[decoded_body]), &claimed);
-    if secrets.iter().filter(usable).any(fits) { Ok(()) } else { Err(SignatureError::NoMatch) }
+    let signature = headers.get("x-signature").ok_or(SignatureError::MissingHeader("x-signature"))?;
+    mac::check_hex(secrets, &[decoded_body], [signature.as_bytes()])
 }
 
 /// A delivery.
@@ -166,16 +152,6 @@ pub enum CallEventKind {
     },
 }
 
-/// A body that does not have the form of its `type`. Of its content it repeats only the name of an event we know.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("of {}, {why}", .event.unwrap_or("an event"))]
-pub struct ParseError {
-    /// The event's `type`, where that could be read.
-    pub event: Option<&'static str>,
-    /// Which member is missing or wrong.
-    pub why: Unreadable,
-}
-
 /// The events that we read.
 const EVENTS: [&str; 13] = [
     "call.session_started",
@@ -192,12 +168,6 @@ const EVENTS: [&str; 13] = [
     "call.transcription_failed",
     "call.transcription_ready",
 ];
-
-#[derive(Deserialize)]
-struct Envelope {
-    #[serde(rename = "type")]
-    kind: String,
-}
 
 #[derive(Deserialize)]
 struct CallWire {
@@ -234,7 +204,7 @@ struct FailureWire {
 
 /// Reads a verified, unpacked delivery.
 pub fn parse(decoded_body: &[u8]) -> Result<StreamEvent, ParseError> {
-    let Envelope { kind } = reading::read(decoded_body).map_err(|why| ParseError { event: None, why })?;
+    let kind = delivery::kind(decoded_body)?;
     let Some(event) = EVENTS.into_iter().find(|known| *known == kind) else {
         return Ok(StreamEvent::Unknown { kind });
     };
@@ -305,6 +275,7 @@ fn participant_event(name: &str, body: &[u8]) -> Result<Option<CallEventKind>, U
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::known_answers::{body, cases, headers};
     use ::http::HeaderValue;
     use base64::Engine as _;
     use base64::prelude::BASE64_STANDARD;
@@ -315,21 +286,6 @@ mod tests {
 
     fn file() -> Value {
         serde_json::from_str(include_str!("../../vectors/stream.json")).unwrap()
-    }
-
-    fn cases(file: &Value) -> &Vec<Value> {
-        file["webhook"]["vectors"].as_array().unwrap()
-    }
-
-    fn body<'a>(file: &'a Value, case: &'a Value) -> &'a [u8] {
-        let named = |name: &Value| cases(file).iter().find(|other| other["name"] == *name).unwrap();
-        let text = case["raw_body"].as_str();
-        text.unwrap_or_else(|| named(&case["raw_body_ref"])["raw_body"].as_str().unwrap()).as_bytes()
-    }
-
-    fn headers(case: &Value) -> HeaderMap {
-        let signature = case["headers"]["x-signature"].as_str().unwrap();
-        HeaderMap::from_iter([("x-signature".parse().unwrap(), HeaderValue::from_str(signature).unwrap())])
     }
 
     #[test]
@@ -445,7 +401,7 @@ mod tests {
         assert_eq!(judge(&[good, other.clone()]), Ok(()));
         assert_eq!(judge(&[other]), Err(SignatureError::NoMatch));
         assert_eq!(judge(&[]), Err(SignatureError::NoMatch));
-        assert_eq!(verify(&[], &HeaderMap::new(), b""), Err(SignatureError::MissingHeader));
+        assert_eq!(verify(&[], &HeaderMap::new(), b""), Err(SignatureError::MissingHeader("x-signature")));
 
         let forged = hex::encode(mac::hmac_sha256(b"", &[b"{}"]));
         let forged = HeaderMap::from_iter([("x-signature".parse().unwrap(), HeaderValue::from_str(&forged).unwrap())]);
