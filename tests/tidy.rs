@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use crate::template::{functions, resources, root};
+use crate::template::{functions, resources, root, text};
 
 #[test]
 fn every_crate_under_functions_is_an_area_and_no_two_functions_share_a_name() {
@@ -20,6 +20,42 @@ fn every_crate_under_functions_is_an_area_and_no_two_functions_share_a_name() {
 
 fn areas() -> BTreeSet<String> {
     tests::areas().into_iter().map(|(area, _)| area.to_owned()).collect()
+}
+
+/// A value as long as it may become: an issuer with three keys of 2048 bits, ten admins, five origins, nine queues.
+fn length(variable: &str) -> usize {
+    let key =
+        r#"{"use":"sig","kty":"RSA","kid":"","alg":"RS256","n":"","e":"AQAB"},"#.len() + 36 + 2048usize.div_ceil(6);
+    match variable {
+        "CLERK_JWKS" => 12 + 3 * key,
+        "ADMIN_USER_IDS" => 10 * 33,
+        "ALLOWED_ORIGINS" => 5 * 40,
+        "QUEUES" => 9 * 110,
+        "MEDIA_BUCKET" => 63,
+        "QUEUE_URL" | "TABLE_NAME" => 128,
+        name if name.ends_with("_BASE_URL") || name == "CLERK_ISSUER" => 64,
+        _ => 40,
+    }
+}
+
+#[test]
+fn the_environment_of_every_function_leaves_room_for_nine_providers_within_4_kb() {
+    let template = text();
+    let globals =
+        template.split("    Environment:\n      Variables:\n").nth(1).unwrap().split("\nResources:").next().unwrap();
+    let names =
+        globals.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(": "));
+    let shared: usize = names.map(|(name, _)| name.len() + length(name)).sum();
+    assert!(shared > 0);
+    // Six providers are still to come; one function could call them all, each with an address and two further parameters.
+    let to_come = 6 * ("PROVIDER_BASE_URL".len() + 64 + 2 * ("PROVIDER_MODEL".len() + 40));
+    let mut most = (0, "");
+    for function in tests::all_functions() {
+        let own: usize = tests::generated::variables(&function).iter().map(|(name, _)| name.len() + length(name)).sum();
+        most = most.max((shared + own, function.name()));
+    }
+    println!("the largest environment: {} bytes, {}", most.0, most.1);
+    assert!(most.0 + to_come < 4096, "{most:?} and {to_come} to come");
 }
 
 #[test]

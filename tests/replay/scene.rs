@@ -180,7 +180,7 @@ impl Scene {
             Ok(_) => Outcome::Done,
             Err(error) => Outcome::Failed(format!("{error:?}")),
         };
-        let app = self.stage.app.clone();
+        let app = &self.stage.app;
         match act {
             Act::Ask { who, method, path, body, .. } => {
                 let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -194,18 +194,18 @@ impl Scene {
                 let queued = Queued { queue: queue_of(effect).to_owned(), message, receives };
                 self.stage.work(&queued).await.map_or_else(Outcome::Failed, |()| Outcome::Done)
             }
-            Act::Relay(event) => match background::relay_outbox::relay_outbox(app, event.clone()).await {
+            Act::Relay(event) => match background::relay_outbox::task().run(app, event.clone()).await {
                 // The stream goes on from the first record that failed.
                 Ok(told) if told["batchItemFailures"] != json!([]) => Outcome::Failed(told.to_string()),
                 outcome => ran(outcome),
             },
             Act::Redrive => {
                 let event = json!({ "olderThanSeconds": 0 });
-                ran(background::redrive_outbox::redrive_outbox(app, event).await)
+                ran(background::redrive_outbox::task().run(app, event).await)
             }
-            Act::Sweep => ran(sessions::sweep_bookings::sweep_bookings(app, Value::Null).await),
-            Act::CheckSecrets => ran(background::check_secrets::check_secrets(app, Value::Null).await),
-            Act::Reconcile => ran(background::reconcile_ledger::reconcile_ledger(app, Value::Null).await),
+            Act::Sweep => ran(sessions::sweep_bookings::task().run(app, Value::Null).await),
+            Act::CheckSecrets => ran(background::check_secrets::task().run(app, Value::Null).await),
+            Act::Reconcile => ran(background::reconcile_ledger::task().run(app, Value::Null).await),
             Act::Follow => {
                 self.follow().await;
                 Outcome::Done

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use kit::config::Setting;
 use kit::function::Function;
 use kit::needs::{Needs, Object, Table};
 use kit::secrets::Provider;
@@ -95,24 +96,23 @@ fn is_scheduled(function: &Function) -> bool {
     matches!(function, Function::Task(task) if matches!(task.trigger, Trigger::Schedule(..)))
 }
 
-/// The variables of its own.
-fn variables(function: &Function) -> Vec<(&'static str, String)> {
-    let needs = function.needs();
-    let mut variables = Vec::new();
-    if needs.sends {
-        let address = |queue: Queue| format!("{}=${{{}Url}}", queue.name(), queue_output(queue));
-        variables.push(("QUEUES", format!("!Sub \"{}\"", Queue::ALL.map(address).join(","))));
+/// The variables it is given beside those of every function.
+pub fn variables(function: &Function) -> Vec<(&'static str, String)> {
+    let given = function.given().settings;
+    let settings = Setting::ALL.into_iter().filter(|setting| given.contains(setting));
+    let names = settings.flat_map(|setting| setting.variables().iter().copied());
+    names.map(|name| (name, value(name, function))).collect()
+}
+
+fn value(variable: &str, function: &Function) -> String {
+    let address = |queue: Queue| format!("{}=${{{}Url}}", queue.name(), queue_output(queue));
+    match (variable, function) {
+        ("ALLOWED_ORIGINS", _) => "!Join [\",\", !Ref AllowedOrigins]".to_owned(),
+        ("QUEUES", _) => format!("!Sub \"{}\"", Queue::ALL.map(address).join(",")),
+        ("QUEUE_URL", Function::Worker(worker)) => format!("!GetAtt {}Url", queue_output(worker.queue)),
+        ("MEDIA_BUCKET", _) => "!GetAtt State.Outputs.MediaBucketName".to_owned(),
+        _ => format!("!Ref {}", pascal(&variable.to_lowercase())),
     }
-    if let Function::Worker(worker) = function {
-        variables.push(("QUEUE_URL", format!("!GetAtt {}Url", queue_output(worker.queue))));
-    }
-    if !needs.media.is_empty() {
-        variables.push(("MEDIA_BUCKET", "!GetAtt State.Outputs.MediaBucketName".to_owned()));
-    }
-    if needs.retention {
-        variables.push(("MEDIA_RETENTION_DAYS", "!Ref MediaRetentionDays".to_owned()));
-    }
-    variables
 }
 
 /// What the state's outputs of a queue begin with.
@@ -149,7 +149,7 @@ fn statements(function: &Function) -> Vec<(Vec<String>, Vec<String>)> {
     if needs.ages_of_secrets {
         allow(vec!["secretsmanager:ListSecretVersionIds"], Provider::ALL.map(secret).into());
     }
-    allow(vec!["secretsmanager:GetSecretValue"], needs.secrets.iter().map(|provider| secret(*provider)).collect());
+    allow(vec!["secretsmanager:GetSecretValue"], function.given().secrets.into_iter().map(secret).collect());
     for (actions, folders) in needs.media {
         let folder = |name: &&str| format!("!Sub \"${{State.Outputs.MediaBucketArn}}/{name}/*\"");
         allow(actions.iter().map(|action| on_object(*action)).collect(), folders.iter().map(folder).collect());

@@ -103,7 +103,8 @@ impl Stage {
             }
         };
         let mut config = (*world.app.config).clone();
-        config.queues = Queue::ALL.map(|queue| (queue.name().to_owned(), format!("{aws_url}/{}", queue.name()))).into();
+        config.queues =
+            Some(Queue::ALL.map(|queue| (queue.name().to_owned(), format!("{aws_url}/{}", queue.name()))).into());
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
         let aws = Aws::at(&aws_url);
         let mut app = App::assemble(config, aws.clone(), world.app.secrets.clone(), clock, ids).unwrap();
@@ -165,7 +166,7 @@ impl Stage {
             return true;
         }
         let event = json!({ "olderThanSeconds": 0 });
-        background::redrive_outbox::redrive_outbox(self.app.clone(), event).await.is_ok()
+        background::redrive_outbox::task().run(&self.app, event).await.is_ok()
     }
 
     /// How many calls to the table had to wait for one another since the last time.
@@ -204,13 +205,13 @@ impl Stage {
     /// Lets the worker of its queue deal with a message. The text says why it failed.
     pub async fn work(&self, queued: &Queued) -> Result<(), String> {
         let received = ReceivedMessage { message: queued.message.clone(), receive_count: queued.receives };
-        let worker = crate::all_workers().into_iter().find(|worker| worker.queue.name() == queued.queue);
-        (worker.unwrap().work)(self.app.clone(), received).await.map_err(|failure| format!("{:?}", failure.error))
+        let worker = crate::all_workers().into_iter().find(|worker| worker.queue.name() == queued.queue).unwrap();
+        (worker.work)(self.app.only(&worker.given()), received).await.map_err(|failure| format!("{:?}", failure.error))
     }
 
     /// One run of the sweep. False where it failed as a whole.
     pub async fn sweep(&self) -> bool {
-        sessions::sweep_bookings::sweep_bookings(self.app.clone(), Value::Null).await.is_ok()
+        sessions::sweep_bookings::task().run(&self.app, Value::Null).await.is_ok()
     }
 
     /// All calls that Stream has, as its simulator shows them.

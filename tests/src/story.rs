@@ -152,7 +152,7 @@ impl Teller {
             for record in records {
                 self.forget();
                 let event = json!({ "Records": [record] });
-                let relayed = background::relay_outbox::relay_outbox(self.stage.app.clone(), event).await;
+                let relayed = background::relay_outbox::task().run(&self.stage.app, event).await;
                 assert_eq!(relayed.unwrap()["batchItemFailures"], json!([]));
                 self.note("relay_outbox", false);
                 for queued in self.stage.take_sent() {

@@ -11,6 +11,7 @@ use domain::rate::RateRule;
 use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verification};
 use http::StatusCode;
 use kit::callers::Anybody;
+use kit::config::Setting;
 use kit::extract::RequestBody;
 use kit::needs::Needs;
 use kit::needs::Table::{BatchGet, Get, Put, Update};
@@ -32,7 +33,7 @@ pub fn route() -> Route {
         .answers::<UserView>(200)
         .idempotent()
         .refuses(&[(409, "already_onboarded")])
-        .needs(Needs::table(&[Get, BatchGet, Put, Update]).gradual())
+        .needs(Needs::table(&[Get, BatchGet, Put, Update]).settings(&[Setting::SignupCredits]).gradual())
 }
 
 /// The chosen role and profile. The profile is required for interviewers and refused for candidates.
@@ -155,7 +156,7 @@ async fn attempt(app: &App, write: &Write<Anybody, Onboard>) -> Result<Response,
 
 /// Gives a new candidate the credits of this deployment, once: who was a candidate before has them already.
 fn write_signup_grant(app: &App, begun: &Begun<Anybody>, tx: &mut Tx, user: &User) -> Result<(), Error> {
-    let (id, credits) = (&user.user_id, app.config.signup_credits);
+    let (id, credits) = (&user.user_id, app.config.signup_credits()?);
     if credits == 0 || wallet::transfer(&begun.items, &TransferId::signup(id))?.is_some() {
         return Ok(());
     }

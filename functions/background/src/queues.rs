@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use kit::App;
-use kit::config::ConfigError;
 use kit::error::{Error, Fault};
 use kit::telemetry::{Metric, count};
 use store::outbox::{self, Row};
@@ -27,16 +26,14 @@ pub enum Fate {
 /// Sends the message of each row to the queue that the row names and marks the rows as relayed. A row that was sent and could
 /// not be marked is sent once more by the schedule, which workers do not mind.
 pub async fn relay(app: &App, rows: &[Row]) -> Result<Vec<Fate>, Error> {
-    if app.config.queues.is_empty() {
-        return Err(ConfigError::Missing("QUEUES").into());
-    }
+    let addresses = app.config.queues()?;
     let mut fates = vec![Fate::Refused; rows.len()];
     let mut by_queue: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, row) in rows.iter().enumerate() {
         by_queue.entry(&row.queue).or_default().push(place);
     }
     for (queue, places) in by_queue {
-        let Some(url) = app.config.queues.get(queue) else {
+        let Some(url) = addresses.get(queue) else {
             for place in places {
                 fates[place] = Fate::Left;
                 let id = &rows[place].outbox_id;

@@ -35,7 +35,7 @@ pub fn route() -> Route {
         )
         .answers::<CallView>(200)
         .refuses(&[(409, "call_not_open"), (409, "booking_cancelled"), (503, "upstream_unavailable")])
-        .needs(Needs::table(&[Get, BatchGet]).secrets(&[Provider::Stream]))
+        .needs(Needs::table(&[Get, BatchGet]).calls(&[Provider::Stream]))
 }
 
 /// What a client needs to join the call.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use domain::ids::BookingId;
 use jiff::{SignedDuration, Timestamp};
 use kit::callers::Onboarded;
+use kit::config::Setting;
 use kit::error::{Error, Fault};
 use kit::needs::Table::{BatchGet, Get, QueryTable};
 use kit::needs::{Needs, Object};
@@ -27,7 +28,11 @@ pub fn route() -> Route {
     Route::get("get_recording", "/api/bookings/{bookingId}/recording", Who::Parties, get_recording)
         .about("Get links to a session's recordings, one per file, each valid for 15 minutes.")
         .answers::<RecordingsView>(200)
-        .needs(Needs::table(&[Get, BatchGet, QueryTable]).media(&[(&[Object::Get], &["recordings"])]).retention())
+        .needs(
+            Needs::table(&[Get, BatchGet, QueryTable])
+                .media(&[(&[Object::Get], &["recordings"])])
+                .settings(&[Setting::MediaRetention]),
+        )
 }
 
 /// The recordings of a session.
@@ -63,8 +68,8 @@ async fn get_recording(
     };
     let (_, files) = meanwhile(judged, media::list(&app.table, id, MediaKind::Recording)).await?;
     // The bucket forgets files by itself; a link to one that is gone would help nobody.
-    let kept_for = app.config.media_retention_days.map(|days| SignedDuration::from_hours(24 * i64::from(days)));
-    let is_kept = |file: &StoredFile| kept_for.is_none_or(|kept_for| app.now() < file.end_time + kept_for);
+    let kept_for = SignedDuration::from_hours(24 * i64::from(app.config.media_retention_days()?));
+    let is_kept = |file: &StoredFile| app.now() < file.end_time + kept_for;
     let mut items = Vec::new();
     for file in files.into_iter().filter(is_kept) {
         if let Some(key) = &file.object_key {
@@ -77,7 +82,7 @@ async fn get_recording(
 async fn link(app: &App, object_key: &str, file: &StoredFile) -> Result<RecordingView, Error> {
     let fault = |error: String| Error::from(Fault(format!("a link could not be signed: {error}")));
     let validity = PresigningConfig::expires_in(Duration::from_secs(LINK_SECONDS));
-    let request = app.s3().get_object().bucket(app.media_bucket()?).key(object_key);
+    let request = app.s3().get_object().bucket(app.config.media_bucket()?).key(object_key);
     let request = request.response_content_type("video/mp4");
     let signed = request.presigned(validity.map_err(|e| fault(e.to_string()))?).await;
     let signed = signed.map_err(|e| fault(aws_sdk_s3::error::DisplayErrorContext(&e).to_string()))?;

@@ -37,7 +37,7 @@ pub fn route() -> Route {
         .optional_body::<SuggestQuestions>()
         .answers::<Questions>(200)
         .refuses(&[(404, "not_found"), (503, "upstream_unavailable")])
-        .needs(Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Gemini]).timeout_seconds(29))
+        .needs(Needs::table(&[Get, BatchGet, Put]).calls(&[Provider::Gemini]).timeout_seconds(29))
 }
 
 /// What the session is about.
@@ -135,7 +135,8 @@ async fn ask(app: &App, material: Material) -> Result<Questions, Error> {
         material.seniority, material.count
     );
     let mut trouble: Option<GeminiError> = None;
-    let models = [&app.config.gemini_model, &app.config.gemini_fallback_model];
+    let config = app.config.gemini()?;
+    let models = [&config.model, &config.fallback_model];
     for (model, timeout) in models.into_iter().zip(TIMEOUTS) {
         let request = GenerateRequest {
             model: model.clone(),

@@ -50,7 +50,7 @@ pub fn worker() -> Worker {
         work: run_generation,
         concurrency: 3,
         needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Delete])
-            .secrets(&[Provider::Gemini])
+            .calls(&[Provider::Gemini])
             .media(&[(&[Object::Get], &["transcripts"])])
             .memory_mb(512)
             .timeout_seconds(300),
@@ -233,7 +233,7 @@ async fn generate(
         return Ok(());
     };
     let request = GenerateRequest {
-        model: app.config.gemini_model.clone(),
+        model: app.config.gemini()?.model.clone(),
         system_instruction: SYSTEM_INSTRUCTION.to_owned(),
         prompt: prompt(booking, &said.transcript),
         schema: draft_schema(),

@@ -37,7 +37,7 @@ pub fn worker() -> Worker {
         work: run_media,
         concurrency: 5,
         needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Delete, Check])
-            .secrets(&[Provider::Stream])
+            .calls(&[Provider::Stream])
             .media(&[
                 (&[Object::Delete, Object::Put], &["recordings", "transcripts"]),
                 (&[Object::AbortUpload, Object::ListParts], &["recordings"]),

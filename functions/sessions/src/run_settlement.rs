@@ -23,7 +23,7 @@ pub fn worker() -> Worker {
         concurrency: 10,
         needs: Needs::table(&[Get, BatchGet, QueryTable, Put, Update, Delete, Check])
             .indexes(&["gsi1", "gsi2"])
-            .secrets(&[Provider::Stream])
+            .calls(&[Provider::Stream])
             .timeout_seconds(60),
     }
 }

@@ -31,7 +31,7 @@ pub fn worker() -> Worker {
         about: "short calls to Stream, each of them idempotent there.",
         work: run_stream,
         concurrency: 10,
-        needs: Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Stream]).timeout_seconds(60),
+        needs: Needs::table(&[Get, BatchGet, Put]).calls(&[Provider::Stream]).timeout_seconds(60),
     }
 }
 

@@ -13,6 +13,7 @@ use ulid::Ulid;
 use crate::aws::Aws;
 use crate::config::{Config, ConfigError};
 use crate::error::Error;
+use crate::needs::Given;
 use crate::secrets::Secrets;
 
 /// Where "now" comes from.
@@ -110,18 +111,18 @@ pub struct App {
     pub secrets: Secrets,
     /// The HTTP client of all providers.
     pub http: Http,
-    sessions: Arc<SessionVerifier>,
+    sessions: Option<Arc<SessionVerifier>>,
     aws: Arc<Aws>,
     s3: Arc<OnceLock<aws_sdk_s3::Client>>,
     sqs: Arc<OnceLock<aws_sdk_sqs::Client>>,
 }
 
 impl App {
-    /// The application of this Lambda.
-    pub fn from_env() -> Result<Self, ConfigError> {
+    /// The application of this Lambda, with what it is given.
+    pub fn from_env(given: &Given) -> Result<Self, ConfigError> {
         let aws = Aws::from_env()?;
-        let config = Config::from_env()?;
-        let secrets = Secrets::in_manager(aws.clone(), &config.secrets_prefix);
+        let config = Config::from_env(&given.settings)?;
+        let secrets = Secrets::in_manager(aws.clone(), &config.secrets_prefix).only(&given.secrets);
         Self::assemble(config, aws, secrets, Clock::System, Ids::Random)
     }
 
@@ -129,18 +130,19 @@ impl App {
     pub fn assemble(config: Config, aws: Aws, secrets: Secrets, clock: Clock, ids: Ids) -> Result<Self, ConfigError> {
         let invalid = |name, problem: String| ConfigError::Invalid { name, problem };
         let http = Http::new(config.reach());
-        let keys = if config.clerk_jwks.is_empty() { r#"{"keys":[]}"# } else { config.clerk_jwks.as_str() };
-        let keys = Jwks::parse(keys).map_err(|e| invalid("CLERK_JWKS", e.to_string()))?;
-        let origins = config.allowed_origins.clone();
-        let sessions = SessionVerifier::new(http.clone(), &config.clerk_issuer, origins, keys)
-            .map_err(|e| invalid("CLERK_ISSUER", e.to_string()))?;
+        let sessions = config.callers.as_ref().map(|callers| {
+            let keys = if callers.clerk_jwks.is_empty() { r#"{"keys":[]}"# } else { callers.clerk_jwks.as_str() };
+            let keys = Jwks::parse(keys).map_err(|e| invalid("CLERK_JWKS", e.to_string()))?;
+            SessionVerifier::new(http.clone(), &callers.clerk_issuer, callers.allowed_origins.clone(), keys)
+                .map_err(|e| invalid("CLERK_ISSUER", e.to_string()))
+        });
         Ok(Self {
             table: Table::new(aws.dynamodb(), config.table_name.clone()),
             clock,
             ids,
             secrets,
             http,
-            sessions: Arc::new(sessions),
+            sessions: sessions.transpose()?.map(Arc::new),
             aws: Arc::new(aws),
             s3: Arc::default(),
             sqs: Arc::default(),
@@ -158,9 +160,17 @@ impl App {
         providers::deadline::time_left()
     }
 
+    /// The same application as a function sees it that is given only this.
+    #[must_use]
+    pub fn only(&self, given: &Given) -> Self {
+        let config = self.config.only(&given.settings);
+        let sessions = self.sessions.clone().filter(|_| config.callers.is_some());
+        Self { sessions, config: config.into(), secrets: self.secrets.only(&given.secrets), ..self.clone() }
+    }
+
     /// Verifies session tokens.
-    pub fn sessions(&self) -> &SessionVerifier {
-        &self.sessions
+    pub fn sessions(&self) -> Result<&SessionVerifier, ConfigError> {
+        self.sessions.as_deref().ok_or(ConfigError::Undeclared("CLERK_ISSUER"))
     }
 
     /// S3, made on first use.
@@ -171,11 +181,6 @@ impl App {
     /// SQS, made on first use.
     pub fn sqs(&self) -> &aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| self.aws.sqs())
-    }
-
-    /// The media bucket. A function that needs it is deployed with its name.
-    pub fn media_bucket(&self) -> Result<&str, ConfigError> {
-        self.config.media_bucket.as_deref().ok_or(ConfigError::Missing("MEDIA_BUCKET"))
     }
 
     /// Runs one attempt of an operation, and again where a rival was faster (DECISIONS.md, "The booking transaction").

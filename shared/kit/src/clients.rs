@@ -64,7 +64,7 @@ impl App {
     }
 
     fn base_url(&self, provider: Provider) -> Result<BaseUrl, ConfigError> {
-        let url = self.config.base_urls.get(&provider).ok_or(ConfigError::Missing(provider.base_url_variable()))?;
+        let url = self.config.base_urls.get(&provider).ok_or(ConfigError::Undeclared(provider.base_url_variable()))?;
         BaseUrl::parse(url, self.config.reach()).map_err(|error| unusable(provider, &error))
     }
 }

@@ -1,6 +1,6 @@
 //! A function: one Lambda, whatever starts it. Each area lists its own.
 
-use crate::needs::Needs;
+use crate::needs::{Given, Needs};
 use crate::task::{Task, Trigger};
 use crate::{Route, Who, Worker};
 
@@ -59,6 +59,16 @@ impl Function {
             Self::Worker(worker) => worker.needs,
             Self::Task(task) => task.needs,
             Self::UnknownAddress => Needs::NOTHING.memory_mb(128),
+        }
+    }
+
+    /// What it is given.
+    pub fn given(&self) -> Given {
+        match self {
+            Self::Route(route) => route.given(),
+            Self::Worker(worker) => worker.given(),
+            Self::Task(task) => task.given(),
+            Self::UnknownAddress => self.needs().given(None),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a function needs of its deployment, written once in the function's own file. Its block of `template.yaml` is made from this:
 //! permissions, environment, memory and time.
 
+use crate::config::Setting;
 use crate::secrets::Provider;
 
 /// What is done with the table. A transaction has no action of its own: it is authorised by the writes in it.
@@ -46,14 +47,16 @@ pub struct Needs {
     pub table: &'static [Table],
     /// The indexes that it queries.
     pub indexes: &'static [&'static str],
-    /// Whose secrets it reads.
+    /// Whose secrets it reads, to verify what they send.
     pub secrets: &'static [Provider],
+    /// Whom it calls: with the secret, the address, and what else is set for them.
+    pub calls: &'static [Provider],
+    /// What it reads of the configuration beside what follows from the rest.
+    pub settings: &'static [Setting],
     /// Whether it looks at the age of every secret, without reading one.
     pub ages_of_secrets: bool,
     /// What it does with which folders of the media bucket.
     pub media: &'static [(&'static [Object], &'static [&'static str])],
-    /// Whether it hands out files, and so says how long they are kept.
-    pub retention: bool,
     /// Whether it sends to the queues.
     pub sends: bool,
     /// Whether a new version is given a tenth of the traffic first, because a bad one costs money. What takes in or carries on what is
@@ -71,9 +74,10 @@ impl Needs {
         table: &[],
         indexes: &[],
         secrets: &[],
+        calls: &[],
+        settings: &[],
         ages_of_secrets: false,
         media: &[],
-        retention: false,
         sends: false,
         gradual: false,
         memory_mb: 256,
@@ -104,10 +108,15 @@ impl Needs {
     pub const fn media(self, media: &'static [(&'static [Object], &'static [&'static str])]) -> Self {
         Self { media, ..self }
     }
-    /// Says how long files are kept.
+    /// Calls these providers.
     #[must_use]
-    pub const fn retention(self) -> Self {
-        Self { retention: true, ..self }
+    pub const fn calls(self, calls: &'static [Provider]) -> Self {
+        Self { calls, ..self }
+    }
+    /// Reads this of the configuration too.
+    #[must_use]
+    pub const fn settings(self, settings: &'static [Setting]) -> Self {
+        Self { settings, ..self }
     }
     /// Sends to the queues.
     #[must_use]
@@ -129,4 +138,29 @@ impl Needs {
     pub const fn timeout_seconds(self, timeout_seconds: u16) -> Self {
         Self { timeout_seconds, ..self }
     }
+
+    /// What is given to the function, with `started`: what it has because of what starts it.
+    pub fn given(&self, started: Option<Setting>) -> Given {
+        let called = self.calls.iter().filter_map(|provider| match provider {
+            Provider::Clerk => None,
+            Provider::Stream => Some(Setting::Stream),
+            Provider::Gemini => Some(Setting::Gemini),
+        });
+        let of_media = (!self.media.is_empty()).then_some(Setting::MediaBucket);
+        let sending = self.sends.then_some(Setting::Queues);
+        let settings = started.into_iter().chain(called).chain(sending).chain(of_media);
+        Given {
+            settings: settings.chain(self.settings.iter().copied()).collect(),
+            secrets: [self.secrets, self.calls].concat(),
+        }
+    }
+}
+
+/// What a function is given, beside what every function is: it can read nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// Of the configuration.
+    pub settings: Vec<Setting>,
+    /// Whose secrets.
+    pub secrets: Vec<Provider>,
 }

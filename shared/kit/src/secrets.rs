@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::BoxFuture;
 use crate::aws::Aws;
-use crate::error::{Error, Unavailable};
+use crate::error::{Error, Fault, Unavailable};
 
 /// How long a secret is used without asking again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
@@ -133,18 +133,31 @@ pub struct Secrets {
     source: Source,
     cache: Arc<Mutex<HashMap<Provider, ProviderSecret>>>,
     denied: Arc<Mutex<HashMap<Provider, (Timestamp, Denied)>>>,
+    /// Whose alone may be read.
+    readable: Option<Arc<[Provider]>>,
 }
 
 impl Secrets {
     /// Secrets named `{prefix}/{provider}` in Secrets Manager.
     pub fn in_manager(aws: Aws, prefix: &str) -> Self {
         let source = Source::Manager { aws, prefix: prefix.to_owned(), client: Arc::default() };
-        Self { source, cache: Arc::default(), denied: Arc::default() }
+        Self { source, cache: Arc::default(), denied: Arc::default(), readable: None }
     }
 
     /// Secrets given as `{ provider: { key: value } }`, for tests; [`Secrets::replace`] rotates them.
     pub fn fixed(values: Value) -> Self {
-        Self { source: Source::Fixed(Arc::new(Mutex::new(values))), cache: Arc::default(), denied: Arc::default() }
+        Self {
+            source: Source::Fixed(Arc::new(Mutex::new(values))),
+            cache: Arc::default(),
+            denied: Arc::default(),
+            readable: None,
+        }
+    }
+
+    /// The same secrets, of which only those of these providers can be read.
+    #[must_use]
+    pub fn only(&self, readable: &[Provider]) -> Self {
+        Self { readable: Some(readable.into()), ..self.clone() }
     }
 
     /// Rotates fixed secrets; what is cached stays as it is, as in a real rotation.
@@ -190,10 +203,18 @@ impl Secrets {
     }
 
     fn cached(&self, provider: Provider) -> Option<ProviderSecret> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).cloned()
+        let is_readable = self.readable.as_ref().is_none_or(|readable| readable.contains(&provider));
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).filter(|_| is_readable).cloned()
     }
 
     async fn read(&self, provider: Provider, now: Timestamp) -> Result<ProviderSecret, Error> {
+        if self.readable.as_ref().is_some_and(|readable| !readable.contains(&provider)) {
+            return Err(Fault(format!(
+                "the secret of {} is read by a function that does not declare it",
+                provider.name()
+            ))
+            .into());
+        }
         let denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner).get(&provider).cloned();
         if let Some((_, denied)) = denied.filter(|(at, _)| now.duration_since(*at) < REREAD_INTERVAL) {
             return Err(denied.into());

@@ -13,13 +13,14 @@ use crate::http::gateway;
 use crate::http::route::Route;
 use crate::http::router::router;
 use crate::invocation::Invocation;
+use crate::needs::{Given, Needs};
 use crate::task::Task;
 use crate::worker::Worker;
 use crate::{App, telemetry};
 
 /// Serves one route as a Lambda behind API Gateway.
 pub fn serve_http(route: Route) -> ExitCode {
-    start(move |app| {
+    start(&route.given(), move |app| {
         Box::pin(async move {
             if !route.needs.table.is_empty() {
                 warm(&app).await;
@@ -31,7 +32,7 @@ pub fn serve_http(route: Route) -> ExitCode {
 
 /// Serves what the gateway finds no route for, so that it is answered like everything else.
 pub fn serve_unknown_addresses() -> ExitCode {
-    start(|app| Box::pin(async move { answer_events(router(&[], app)).await }))
+    start(&Needs::NOTHING.given(None), |app| Box::pin(async move { answer_events(router(&[], app)).await }))
 }
 
 async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
@@ -47,7 +48,7 @@ async fn answer_events(router: Router) -> Result<(), lambda_runtime::Error> {
 
 /// Works off one queue as a Lambda.
 pub fn serve_queue(worker: Worker) -> ExitCode {
-    start(move |app| {
+    start(&worker.given(), move |app| {
         Box::pin(async move {
             warm(&app).await;
             let handler = service_fn(move |event: LambdaEvent<Value>| {
@@ -65,7 +66,7 @@ pub fn serve_queue(worker: Worker) -> ExitCode {
 
 /// Runs a task for each event as a Lambda.
 pub fn serve_task(task: Task) -> ExitCode {
-    start(move |app| {
+    start(&task.given(), move |app| {
         Box::pin(async move {
             let handler = service_fn(move |event: LambdaEvent<Value>| {
                 let app = app.clone();
@@ -96,7 +97,7 @@ fn report(error: Error) -> lambda_runtime::Error {
 
 type Run = Box<dyn Future<Output = Result<(), lambda_runtime::Error>>>;
 
-fn start(run: impl FnOnce(App) -> std::pin::Pin<Run>) -> ExitCode {
+fn start(given: &Given, run: impl FnOnce(App) -> std::pin::Pin<Run>) -> ExitCode {
     telemetry::start();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -107,7 +108,7 @@ fn start(run: impl FnOnce(App) -> std::pin::Pin<Run>) -> ExitCode {
     };
     let outcome = runtime.block_on(async move {
         // A missing value stops the function here, with a message that names it.
-        let app = App::from_env()?;
+        let app = App::from_env(given)?;
         run(app).await
     });
     match outcome {

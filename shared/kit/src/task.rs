@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::needs::Needs;
+use crate::needs::{Given, Needs};
 use crate::{App, BoxFuture, Error};
 
 /// What starts a task.
@@ -30,4 +30,16 @@ pub struct Task {
     pub handler: Handler,
     /// What it needs.
     pub needs: Needs,
+}
+
+impl Task {
+    /// What it is given.
+    pub fn given(&self) -> Given {
+        self.needs.given(None)
+    }
+
+    /// Runs it once for `app`, with what it is given alone.
+    pub fn run(&self, app: &App, event: Value) -> BoxFuture<'static, Result<Value, Error>> {
+        (self.handler)(app.only(&self.given()), event)
+    }
 }

@@ -13,8 +13,9 @@ use store::origin;
 use store::outbox::{Effect, Message, Queue};
 use tracing::{Instrument, Level, Span};
 
+use crate::config::Setting;
 use crate::error::{Error, Fault};
-use crate::needs::Needs;
+use crate::needs::{Given, Needs};
 use crate::telemetry::{Metric, count};
 use crate::{App, BoxFuture};
 
@@ -105,6 +106,13 @@ pub struct Worker {
     pub concurrency: u16,
     /// What it needs.
     pub needs: Needs,
+}
+
+impl Worker {
+    /// What it is given.
+    pub fn given(&self) -> Given {
+        self.needs.given(Some(Setting::QueueUrl))
+    }
 }
 
 /// What a worker does with one message.

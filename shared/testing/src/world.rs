@@ -6,7 +6,7 @@ use axum::Router;
 use jiff::Timestamp;
 use kit::app::{Clock, Ids};
 use kit::aws::Aws;
-use kit::config::Config;
+use kit::config::{Config, Setting};
 use kit::secrets::{Provider, Secrets};
 use kit::{App, Function};
 use serde_json::{Value, json};
@@ -87,7 +87,7 @@ impl World {
         let aws = FakeAws::start().await;
         let mut config = (*world.app.config).clone();
         let address = |queue: Queue| (queue.name().to_owned(), format!("{}/{}", aws.url, queue.name()));
-        config.queues = Queue::ALL.map(address).into();
+        config.queues = Some(Queue::ALL.map(address).into());
         let (clock, ids) = (world.app.clock.clone(), world.app.ids.clone());
         let secrets = world.app.secrets.clone();
         let mut app = App::assemble(config, Aws::at(&aws.url), secrets, clock, ids).expect("an application");
@@ -112,7 +112,7 @@ impl World {
     ) -> Self {
         // Ids that the arrangement has used up are not drawn again.
         let first_id = if options.table.is_some() { 1 << 20 } else { 1 };
-        let config = Config::from_lookup(|name| {
+        let config = Config::from_lookup(&Setting::ALL, |name| {
             let value = match name {
                 "STAGE" => "local",
                 "TABLE_NAME" => TABLE,
@@ -125,6 +125,9 @@ impl World {
                 "GEMINI_FALLBACK_MODEL" => "gemini-3.5-flash",
                 "SECRETS_PREFIX" => "greenroom-test",
                 "MEDIA_BUCKET" => "media-test",
+                // Nobody listens there.
+                "QUEUE_URL" => "http://127.0.0.1:9/queue",
+                "QUEUES" => "none=http://127.0.0.1:9/none",
                 "MEDIA_RETENTION_DAYS" => "90",
                 _ => {
                     let provider = Provider::ALL.into_iter().find(|provider| provider.base_url_variable() == name)?;

@@ -73,7 +73,7 @@ async fn rows_that_nobody_here_can_send_are_told_and_left_and_keep_no_other_wait
     // The version that knows the queue finds them.
     let mut knowing = stage.app.clone();
     let mut config = (*knowing.config).clone();
-    config.queues.insert("mail".to_owned(), format!("{}/mail", stage.aws.url));
+    config.queues.as_mut().unwrap().insert("mail".to_owned(), format!("{}/mail", stage.aws.url));
     knowing.config = config.into();
     let found = redrive_outbox(knowing, json!({})).await.unwrap();
     assert_eq!(found, json!({ "redriven": 260, "left": 260 }));

@@ -131,7 +131,8 @@ impl<'a> Drafting<'a> {
     /// A draft of the form that was asked for. A useless answer is asked for once more; then, and at once where a model
     /// refuses or is in trouble, the other model is asked.
     async fn usable(&mut self) -> Result<Drafted, Setback> {
-        let (model, fallback) = (self.app.config.gemini_model.clone(), self.app.config.gemini_fallback_model.clone());
+        let models = self.app.config.gemini().map_err(|error| Setback::Later(error.into(), None))?;
+        let (model, fallback) = (models.model.clone(), models.fallback_model.clone());
         let mut refused: Option<Error> = None;
         let mut later: Option<(Error, Option<Duration>)> = None;
         let mut note = |error: Error, wait: Option<Duration>| {

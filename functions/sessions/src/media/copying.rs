@@ -116,7 +116,7 @@ async fn begin(app: &App, download: Download, place: Place<'_>, known: Option<&C
     if let Some(known) = known {
         abort(app, place.key, &known.upload_id).await;
     }
-    let bucket = app.media_bucket().map_err(Error::from)?;
+    let bucket = app.config.media_bucket().map_err(Error::from)?;
     let begun = app.s3().create_multipart_upload().bucket(bucket).key(place.key).content_type(place.content_type);
     // The SDK sends this checksum with every part, and S3 takes only what the upload was begun with.
     let begun = begun.checksum_algorithm(ChecksumAlgorithm::Crc32).send().await.map_err(unavailable)?;
@@ -155,7 +155,7 @@ pub async fn abandon(app: &App, place: Place<'_>) -> Result<(), Error> {
 
 /// The bucket's lifecycle removes what is left of an upload that could not be aborted.
 async fn abort(app: &App, key: &str, upload_id: &str) {
-    let Ok(bucket) = app.media_bucket() else { return };
+    let Ok(bucket) = app.config.media_bucket() else { return };
     let abort = app.s3().abort_multipart_upload().bucket(bucket).key(key).upload_id(upload_id);
     let error = match timeout(ABORT_LIMIT, abort.send()).await {
         Ok(Err(error)) if error.code() == Some(NO_SUCH_UPLOAD) => None,
@@ -177,7 +177,7 @@ struct Stored {
 
 /// The parts of an upload from the first on, without gaps. None where there is no such upload any more.
 async fn stored_parts(app: &App, place: Place<'_>, upload_id: &str) -> Result<Option<Vec<Stored>>, Trouble> {
-    let bucket = app.media_bucket().map_err(Error::from)?;
+    let bucket = app.config.media_bucket().map_err(Error::from)?;
     let listed = match app.s3().list_parts().bucket(bucket).key(place.key).upload_id(upload_id).send().await {
         Ok(listed) => listed,
         Err(error) if error.code() == Some(NO_SUCH_UPLOAD) => return Ok(None),
@@ -236,7 +236,7 @@ impl Upload<'_> {
     /// None where the upload has been ended by somebody else.
     async fn put(&self, number: i32, part: Bytes) -> Result<Option<Stored>, Trouble> {
         let bytes = part.len() as u64;
-        let bucket = self.app.media_bucket().map_err(Error::from)?;
+        let bucket = self.app.config.media_bucket().map_err(Error::from)?;
         let put = self.app.s3().upload_part().bucket(bucket).key(self.place.key).upload_id(&self.id);
         let put = put.part_number(number).checksum_algorithm(ChecksumAlgorithm::Crc32).body(ByteStream::from(part));
         match put.send().await {
@@ -253,7 +253,7 @@ impl Upload<'_> {
     async fn complete(self, stored: Vec<Stored>, bytes: u64) -> Result<Progress, Trouble> {
         let parts = stored.into_iter().map(|part| part.completed).collect();
         let whole = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let bucket = self.app.media_bucket().map_err(Error::from)?;
+        let bucket = self.app.config.media_bucket().map_err(Error::from)?;
         let complete = self.app.s3().complete_multipart_upload().bucket(bucket).key(self.place.key).upload_id(&self.id);
         match complete.multipart_upload(whole).send().await {
             Ok(_) => Ok(Progress::Whole(Copied { bytes, upload: self.remembered })),

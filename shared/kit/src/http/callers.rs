@@ -55,7 +55,7 @@ fn bearer_token(headers: &http::HeaderMap) -> Result<String, RequestError> {
 }
 
 async fn verify(app: &App, token: String) -> Result<Session, Error> {
-    app.sessions().verify(&token, app.now()).await.map_err(|error| match error {
+    app.sessions()?.verify(&token, app.now()).await.map_err(|error| match error {
         SessionError::Refused(refusal) => refused(&format!("the session token is refused: {refusal}")).into(),
         SessionError::KeysUnavailable(_) => {
             Error::from(Unavailable { what: "Clerk", why: error.to_string(), retry_after_seconds: 5 })

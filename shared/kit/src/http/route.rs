@@ -6,8 +6,9 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::App;
+use crate::config::Setting;
 use crate::http::who::Who;
-use crate::needs::Needs;
+use crate::needs::{Given, Needs};
 
 /// What a route makes of an idempotency key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,5 +157,10 @@ impl Route {
     #[must_use]
     pub fn needs(self, needs: Needs) -> Self {
         Self { needs, ..self }
+    }
+
+    /// What it is given.
+    pub fn given(&self) -> Given {
+        self.needs.given(self.who.needs_token().then_some(Setting::Callers))
     }
 }

@@ -21,11 +21,14 @@ use crate::http::route::Route;
 pub fn router(routes: &[Route], app: App) -> Router {
     let mut router = Router::new();
     for route in routes {
+        // Here too where several share an application, as in tests.
+        let app = app.only(&route.given());
         let mut handler = route.handler.clone();
         if route.who.needs_token() {
             handler = handler.layer(from_fn_with_state(app.clone(), authenticate));
         }
-        router = router.route(route.path, handler.layer(from_fn_with_state(route.name, named)));
+        let handler = handler.layer(from_fn_with_state(route.name, named));
+        router = router.route(route.path, handler.with_state(app));
     }
     finish(router, app)
 }
