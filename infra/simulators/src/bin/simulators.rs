@@ -10,7 +10,10 @@ use std::path::PathBuf;
 use std::pin::Pin;
 
 use serde_json::{Map, Value, json};
-use simulators::{Clerk, ClerkOptions, Gemini, GeminiOptions, Stream, StreamOptions};
+use simulators::{
+    Clerk, ClerkOptions, Gemini, GeminiOptions, Razorpay, RazorpayOptions, Resend, ResendOptions, Stream,
+    StreamOptions, Stripe, StripeOptions,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: simulators [--state-dir DIR] [--api-url URL] [--authorized-party ORIGIN] [--issuer URL]
@@ -20,10 +23,13 @@ const USAGE: &str = "usage: simulators [--state-dir DIR] [--api-url URL] [--auth
 type Simulator = (&'static str, fn(Start) -> Pin<Box<dyn Future<Output = io::Result<Running>>>>);
 
 /// All of them.
-const SIMULATORS: [Simulator; 3] = [
+const SIMULATORS: [Simulator; 6] = [
     ("clerk", |start| Box::pin(clerk(start))),
     ("stream", |start| Box::pin(stream(start))),
     ("gemini", |start| Box::pin(gemini(start))),
+    ("stripe", |start| Box::pin(stripe(start))),
+    ("razorpay", |start| Box::pin(razorpay(start))),
+    ("resend", |start| Box::pin(resend(start))),
 ];
 
 /// What one is started with.
@@ -86,6 +92,40 @@ async fn gemini(start: Start) -> io::Result<Running> {
         secret: json!({ "apiKey": gemini.api_key() }),
         more: Map::new(),
         _server: Box::new(gemini),
+    })
+}
+
+async fn stripe(start: Start) -> io::Result<Running> {
+    let Start { port, state_file, api_url, .. } = start;
+    let stripe = Stripe::start(StripeOptions { port, state_file, api_url, ..StripeOptions::default() }).await?;
+    Ok(Running {
+        base_url: stripe.base_url(),
+        secret: json!({ "secretKey": stripe.secret_key(), "webhookSecret": stripe.webhook_secret() }),
+        more: Map::new(),
+        _server: Box::new(stripe),
+    })
+}
+
+async fn razorpay(start: Start) -> io::Result<Running> {
+    let Start { port, state_file, api_url, .. } = start;
+    let razorpay = Razorpay::start(RazorpayOptions { port, state_file, api_url, ..RazorpayOptions::default() }).await?;
+    Ok(Running {
+        base_url: razorpay.base_url(),
+        secret: json!({ "keyId": razorpay.key_id(), "keySecret": razorpay.key_secret(),
+            "webhookSecret": razorpay.webhook_secret() }),
+        more: Map::new(),
+        _server: Box::new(razorpay),
+    })
+}
+
+async fn resend(start: Start) -> io::Result<Running> {
+    let Start { port, state_file, api_url, .. } = start;
+    let resend = Resend::start(ResendOptions { port, state_file, api_url, ..ResendOptions::default() }).await?;
+    Ok(Running {
+        base_url: resend.base_url(),
+        secret: json!({ "apiKey": resend.api_key(), "webhookSecret": resend.webhook_secret() }),
+        more: Map::new(),
+        _server: Box::new(resend),
     })
 }
 
