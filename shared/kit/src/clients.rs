@@ -60,15 +60,15 @@ impl App {
         let secret = self.secrets.get(Provider::Gemini, self.now()).await?;
         let base = self.base_url(Provider::Gemini)?;
         let client = GeminiClient::new(self.http.clone(), base, secret.first("apiKey")?);
-        Ok(client.map_err(|error| unusable(Provider::Gemini, &error))?)
+        Ok(client.map_err(|error| unusable(Provider::Gemini, error))?)
     }
 
     fn base_url(&self, provider: Provider) -> Result<BaseUrl, ConfigError> {
         let url = self.config.base_urls.get(&provider).ok_or(ConfigError::Undeclared(provider.base_url_variable()))?;
-        BaseUrl::parse(url, self.config.reach()).map_err(|error| unusable(provider, &error))
+        BaseUrl::parse(url, self.config.reach()).map_err(|error| unusable(provider, error))
     }
 }
 
-fn unusable(provider: Provider, error: &UrlError) -> ConfigError {
+fn unusable(provider: Provider, error: UrlError) -> ConfigError {
     ConfigError::Invalid { name: provider.base_url_variable(), problem: error.to_string() }
 }

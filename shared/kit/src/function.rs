@@ -8,7 +8,7 @@ use crate::{Route, Who, Worker};
 #[derive(Clone)]
 pub enum Function {
     /// Serves a route.
-    Route(Route),
+    Route(Box<Route>),
     /// Works off a queue.
     Worker(Worker),
     /// Runs by schedule, or over the table's stream.
@@ -25,7 +25,7 @@ macro_rules! functions {
 
 impl From<Route> for Function {
     fn from(route: Route) -> Self {
-        Self::Route(route)
+        Self::Route(Box::new(route))
     }
 }
 
@@ -85,7 +85,7 @@ impl Function {
 
     /// The route that it serves.
     pub fn route(self) -> Option<Route> {
-        if let Self::Route(route) = self { Some(route) } else { None }
+        if let Self::Route(route) = self { Some(*route) } else { None }
     }
 
     /// The queue that it works off.

@@ -8,6 +8,7 @@ use domain::booking::Booking;
 use domain::ids::{BookingId, UserId};
 use domain::party::Party;
 use domain::problem::ValidationError;
+use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
 use crate::error::StoreError;
@@ -142,16 +143,15 @@ fn merge(
 /// All bookings of a person that end after `now` and were not cancelled, as far as the indexes know: they lag, so that what
 /// was booked a moment ago may be missing, and what is found may have changed.
 pub async fn unfinished(table: &Table, person: &UserId, now: Timestamp) -> Result<Vec<Booking>, StoreError> {
-    let mut found: Vec<Booking> = Vec::new();
-    for (index, partition) in [
+    let partitions = [
         ("gsi1", keys::candidate_bookings(person)),
         ("gsi1", keys::candidate_over(person)),
         ("gsi2", keys::interviewer_bookings(person)),
         ("gsi2", keys::interviewer_over(person)),
-    ] {
-        let query = Query::index(index, partition).between(format!("{:.0}", now - LONGEST_SESSION), "9");
-        found.extend(table.query_all::<Booking>(query, 10_000).await?);
-    }
+    ];
+    let first = format!("{:.0}", now - LONGEST_SESSION);
+    let all = |(index, partition)| table.query_all(Query::index(index, partition).between(&first, "9"), 10_000);
+    let mut found: Vec<Booking> = try_join_all(partitions.map(all)).await?.concat();
     found.retain(|booking| !booking.is_cancelled() && booking.end_time > now);
     Ok(found)
 }
