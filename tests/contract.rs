@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use tests::generated;
+use tests::{described, generated};
 
 use crate::template::{root, text};
 
@@ -96,5 +96,15 @@ fn every_operation_says_what_it_does_and_what_it_answers() {
         // These answer a document and a page.
         let has_no_schema = route.status == 204 || matches!(route.name, "openapi_document" | "docs_page");
         assert_eq!(route.answer.is_none(), has_no_schema, "{} does not say what it answers", route.name);
+    }
+}
+
+#[test]
+fn every_body_has_an_example_of_the_form_that_is_published() {
+    let routes = tests::all_routes();
+    let document = kit::openapi::document(&routes);
+    for route in routes.iter().filter(|route| route.body.is_some() || route.example.is_some()) {
+        assert!(route.example.is_some(), "{} has a body and no example of it", route.name);
+        assert_eq!(described::fault_of_example(&document, route), None, "{}", route.name);
     }
 }

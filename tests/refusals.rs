@@ -5,6 +5,7 @@ use domain::user::Role;
 use kit::{Route, Who};
 use serde_json::{Value, json};
 use testing::{Answer, World};
+use tests::examples::{caller, request_of};
 
 /// A value that would be seen if it got out.
 const CANARY: &str = "canary-7f3a";
@@ -34,20 +35,15 @@ async fn people() -> World {
     world
 }
 
-fn caller(route: &Route) -> &'static str {
-    match route.who {
-        Who::Interviewer => "ivy",
-        Who::Admin => "user_admin",
-        _ => "cara",
-    }
+fn who(route: &Route) -> &'static str {
+    caller(route, ["cara", "ivy", "user_admin"])
 }
 
 fn address(route: &Route) -> String {
     let booking = "bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV";
-    let path = route.path.replace("{bookingId}", booking).replace("{callId}", booking);
-    path.replace("{availabilityId}", "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV")
-        .replace("{interviewerId}", "ivy")
-        .replace("{userId}", "cara")
+    let rule = ("availabilityId", "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV");
+    let names = [("bookingId", booking), ("callId", booking), rule, ("interviewerId", "ivy"), ("userId", "cara")];
+    request_of(route, &names).path
 }
 
 /// What is wrong with how `answer` refuses `member`.
@@ -98,7 +94,7 @@ async fn every_member_of_every_body_is_refused_by_name_and_in_plain_words() {
                 let key = format!("k{tried}");
                 let key = [("idempotency-key", key.as_str())];
                 let body = json!({ member: value });
-                let refused = world.call_with(caller(route), route.method, &address(route), body.clone(), &key).await;
+                let refused = world.call_with(who(route), route.method, &address(route), body.clone(), &key).await;
                 tried += 1;
                 let members_missing = refused.status == 422 && faultless_without(member, &refused);
                 if !members_missing && let Some(fault) = fault(member, &refused) {
@@ -152,7 +148,7 @@ async fn every_parameter_of_every_query_is_refused_by_name_and_in_plain_words() 
             for value in ["", "-1", "1.5", CANARY, "%F0%9F%92%A9", "1&{name}=1"] {
                 let query = format!("{name}={}", value.replace("{name}", name));
                 let path = format!("{}?{query}", address(route));
-                let answer = world.call(caller(route), route.method, &path, Value::Null).await;
+                let answer = world.call(who(route), route.method, &path, Value::Null).await;
                 refused += usize::from(answer.status == 422);
                 if let Some(fault) = fault(name, &answer) {
                     faults.push(format!("{} {query}: {fault}", route.name));

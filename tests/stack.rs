@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::{Items, Key, Table};
+use tests::examples::{Request, request};
 
 /// How long anything may take to become true before a test fails.
 const DEADLINE: Duration = Duration::from_mins(3);
@@ -113,6 +114,16 @@ impl Stack {
         self.call_with(user, method, path, body, None).await
     }
 
+    /// `user` makes the example call of a route about what is named.
+    pub async fn ask(&self, user: &str, route: &str, names: &[(&str, &str)]) -> Answer {
+        self.make(user, request(route, names)).await
+    }
+
+    /// `user` makes this call.
+    pub async fn make(&self, user: &str, request: Request) -> Answer {
+        self.call(user, request.method, &request.path, request.body).await
+    }
+
     /// `user` calls the API, under an idempotency key.
     pub async fn call_with(&self, user: &str, method: &str, path: &str, body: Value, key: Option<&str>) -> Answer {
         let token = self.token(user).await;
@@ -137,14 +148,14 @@ impl Stack {
         let user = json!({ "id": id, "firstName": name, "lastName": "Tester",
             "email": format!("{id}@example.test") });
         self.control("clerk", "POST", "/simulator/users", user).await;
-        self.call(&id, "POST", "/api/user/sync", json!({ "name": name })).await.expect(200);
+        self.make(&id, request("sync_user", &[]).with(json!({ "name": name }))).await.expect(200);
         id
     }
 
     /// A candidate with so many credits.
     pub async fn candidate(&self, name: &str, credits: u64) -> String {
         let id = self.person(name).await;
-        self.call(&id, "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true })).await.expect(200);
+        self.ask(&id, "onboard", &[]).await.expect(200);
         if credits > 0 {
             let gift = json!({ "amount": credits, "reason": "for a test" });
             let path = format!("/api/admin/users/{id}/credits");
@@ -156,26 +167,24 @@ impl Stack {
     /// A verified interviewer who takes 20 credits per hour and offers an hour at every hour (UTC).
     pub async fn interviewer(&self, name: &str) -> String {
         let id = self.person(name).await;
-        self.call(&id, "POST", "/api/onboarding", testing::interviewer_profile()).await.expect(200);
-        self.call(&id, "POST", "/api/verification", json!({ "notes": "Please verify me." })).await.expect(202);
-        let path = format!("/api/admin/interviewers/{id}/verification");
-        self.call("user_demo_admin", "POST", &path, json!({ "decision": "VERIFIED" })).await.expect(200);
+        self.make(&id, request("onboard", &[]).with(testing::interviewer_profile())).await.expect(200);
+        self.ask(&id, "submit_verification", &[]).await.expect(202);
+        self.ask("user_demo_admin", "decide_verification", &[("interviewerId", &id)]).await.expect(200);
         self.call(&id, "POST", "/api/availability", testing::availability_all_day(60)).await.expect(201);
         id
     }
 
     /// Books the session at this time.
     pub async fn book(&self, candidate: &str, interviewer: &str, start: &str) -> String {
-        let wanted = json!({ "interviewerId": interviewer, "startTime": start });
-        let view = self.call(candidate, "POST", "/api/bookings", wanted).await.expect(201);
+        let wanted = [("interviewerId", interviewer), ("startTime", start)];
+        let view = self.ask(candidate, "create_booking", &wanted).await.expect(201);
         view["bookingId"].as_str().unwrap().to_owned()
     }
 
     /// Both parties agree to being recorded.
     pub async fn consent(&self, booking: &str, parties: [&str; 2]) {
-        let yes = json!({ "version": "2026-11", "record": true });
         for party in parties {
-            self.call(party, "POST", &format!("/api/calls/{booking}/consent"), yes.clone()).await.expect(200);
+            self.ask(party, "give_consent", &[("callId", booking)]).await.expect(200);
         }
     }
 
@@ -233,7 +242,7 @@ impl Stack {
     /// Waits for the feedback of a booking.
     pub async fn feedback(&self, user: &str, booking: &str) -> Value {
         self.wait("feedback", || async {
-            let answer = self.call(user, "GET", &format!("/api/bookings/{booking}/feedback"), Value::Null).await;
+            let answer = self.ask(user, "get_feedback", &[("bookingId", booking)]).await;
             match answer.status {
                 200 => Some(answer.body),
                 404 => None,
@@ -245,12 +254,12 @@ impl Stack {
 
     /// A booking as one of its parties sees it.
     pub async fn booking(&self, user: &str, booking: &str) -> Value {
-        self.call(user, "GET", &format!("/api/bookings/{booking}"), Value::Null).await.expect(200)
+        self.ask(user, "get_booking", &[("bookingId", booking)]).await.expect(200)
     }
 
     /// A person's credits.
     pub async fn credits(&self, user: &str) -> Value {
-        self.call(user, "GET", "/api/wallet", Value::Null).await.expect(200)["assets"]["CREDIT"].clone()
+        self.ask(user, "get_wallet", &[]).await.expect(200)["assets"]["CREDIT"].clone()
     }
 }
 

@@ -8,6 +8,7 @@ use domain::booking::Booking;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::Tx;
+use tests::examples::{Request, caller, reading, request, request_of};
 
 use crate::canaries::{CLAIM, EMAIL, NAME, NAMES, NOT_A_TOKEN, SPOKEN, WORDS};
 use crate::stack::{Stack, hour};
@@ -41,47 +42,42 @@ impl People {
                 json!({ "id": person, "firstName": NAMES[0], "lastName": NAMES[1], "email": format!("{id}.{EMAIL}") });
             stack.control("clerk", "POST", "/simulator/users?wait=true", user).await;
             let said = json!({ "name": NAME, "email": format!("{id}.{EMAIL}") });
-            stack.call(person, "POST", "/api/user/sync", said).await.expect(200);
-            stack.call(person, "GET", "/api/user/me", Value::Null).await.expect(200);
+            stack.make(person, request("sync_user", &[]).with(said)).await.expect(200);
         }
         let profile = json!({ "name": NAME, "title": WORDS, "company": WORDS, "bio": WORDS, "categories": ["backend"],
             "creditRate": 21 });
-        stack.call(&ivy, "PATCH", "/api/user/me", profile).await.expect(200);
+        stack.make(&ivy, request("update_me", &[]).with(profile)).await.expect(200);
         Self { ivy, cara }
     }
 
     async fn look_around(&self, stack: &Stack) {
-        for path in ["/health", "/api/openapi.json", "/docs"] {
-            stack.send(stack.request("GET", &stack.api(path))).await.expect(200);
-        }
         let ivy = &self.ivy;
-        for path in [
-            "/api/interviewers?category=backend".to_owned(),
-            format!("/api/interviewers/{ivy}"),
-            format!("/api/interviewers/{ivy}/slots"),
-            "/api/appointments".to_owned(),
-            "/api/wallet".to_owned(),
-            "/api/wallet/transactions".to_owned(),
-        ] {
-            stack.call(&self.cara, "GET", &path, Value::Null).await.expect(200);
-        }
-        stack.call(&self.cara, "POST", "/api/ai/questions", json!({ "interviewerId": ivy })).await.expect(200);
-        let own = stack.call(ivy, "GET", "/api/availability", Value::Null).await.expect(200);
+        stack.ask(&self.cara, "suggest_questions", &[("interviewerId", ivy)]).await.expect(200);
+        let own = stack.ask(ivy, "list_availability", &[]).await.expect(200);
         assert_eq!(own["items"].as_array().unwrap().len(), 1);
         let rule = json!({ "kind": "ONE_TIME", "date": &hour(24 * 20)[..10], "startLocal": "09:00", "endLocal": "11:00",
             "timezone": "UTC", "sessionMinutes": 60 });
         let wednesday = stack.call(ivy, "POST", "/api/availability", rule).await;
         // Whether or not it overlaps the other, there is something to take away and to put back.
         let rule = if wednesday.status == 201 { &wednesday.body } else { &own["items"][0] };
-        let path = format!("/api/availability/{}", rule["availabilityId"].as_str().unwrap());
+        let rule = [("availabilityId", rule["availabilityId"].as_str().unwrap())];
         let off = json!({ "exceptions": ["2030-12-25"] });
-        stack.call(ivy, "PATCH", &path, off).await.expect(200);
-        let gone = stack.call(ivy, "DELETE", &path, Value::Null).await;
+        stack.make(ivy, request("update_availability", &rule).with(off)).await.expect(200);
+        let gone = stack.ask(ivy, "delete_availability", &rule).await;
         assert!(matches!(gone.status, 200 | 204), "{gone:?}");
         if wednesday.status != 201 {
             stack.call(ivy, "POST", "/api/availability", testing::availability_all_day(60)).await.expect(201);
         }
-        stack.call(ADMIN, "GET", &format!("/api/admin/users/{ivy}"), Value::Null).await.expect(200);
+    }
+
+    /// Everything that can be read of a session that was held, but for its door, which is closed by then.
+    async fn read(&self, stack: &Stack, candidate: &str, booking: &str) {
+        let names = [("bookingId", booking), ("interviewerId", &self.ivy), ("userId", &self.ivy)];
+        for route in reading().iter().filter(|route| route.name != "get_call") {
+            let answer = stack.make(caller(route, [candidate, &self.ivy, ADMIN]), request_of(route, &names)).await;
+            assert_eq!(answer.status, 200, "{}: {answer:?}", route.name);
+        }
+        stack.ask(&self.ivy, "list_appointments", &[]).await.expect(200);
     }
 
     /// A session with a transcript that can be recognised, up to its review.
@@ -93,20 +89,17 @@ impl People {
         stack.feedback(&cara, &id).await;
         stack
             .wait("recording", || async {
-                let path = format!("/api/bookings/{id}/recording");
-                let view = stack.call(&cara, "GET", &path, Value::Null).await.expect(200);
+                let view = stack.ask(&cara, "get_recording", &[("bookingId", &id)]).await.expect(200);
                 let url = view["items"].get(0)?["url"].as_str()?.to_owned();
                 let file = stack.request("GET", &url).send().await.unwrap();
                 (file.status().as_u16() == 200).then_some(())
             })
             .await;
         let review = json!({ "rating": 4, "comment": WORDS });
-        stack.call(&cara, "POST", &format!("/api/bookings/{id}/review"), review).await.expect(201);
-        stack.call(&self.ivy, "GET", "/api/appointments", Value::Null).await.expect(200);
-        let reviews = format!("/api/interviewers/{}/reviews", self.ivy);
-        let said = stack.call(&self.cara, "GET", &reviews, Value::Null).await.expect(200);
+        stack.make(&cara, request("review_booking", &[("bookingId", &id)]).with(review)).await.expect(201);
+        self.read(stack, &cara, &id).await;
+        let said = stack.ask(&self.cara, "list_reviews", &[("interviewerId", &self.ivy)]).await.expect(200);
         assert_eq!(said["items"][0]["rating"], 4, "{said}");
-        stack.call(ADMIN, "GET", "/api/admin/bookings", Value::Null).await.expect(200);
 
         // One that is completed by the interviewer, who may do so once both were there long enough.
         let (_, id) = self.book(stack, 110).await;
@@ -114,7 +107,7 @@ impl People {
         stack.play(&id, json!({ "transcript": "strong-system-design-45min", "start": start })).await;
         let done = stack
             .wait("completion", || async {
-                let answer = stack.call(&self.ivy, "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await;
+                let answer = stack.ask(&self.ivy, "complete_booking", &[("bookingId", &id)]).await;
                 // Before all events have come, it is only remembered.
                 (answer.status == 200 && answer.body["status"] == "COMPLETED").then_some(answer.body)
             })
@@ -124,21 +117,19 @@ impl People {
         // And one whose door is open.
         let (cara, id) = self.book(stack, 120).await;
         put_in_the_past(stack, &id, 5, 0).await;
-        let call = stack.call(&cara, "GET", &format!("/api/calls/{id}"), Value::Null).await.expect(200);
+        let call = stack.ask(&cara, "get_call", &[("callId", &id)]).await.expect(200);
         assert!(call.to_string().contains("eyJ"), "the door gives a token: {call}");
     }
 
     async fn change_their_minds(&self, stack: &Stack) {
         let (cara, id) = self.book(stack, 130).await;
-        let moved = json!({ "startTime": hour(140) });
-        stack.call(&cara, "POST", &format!("/api/bookings/{id}/reschedule"), moved).await.expect(200);
-        let taken = json!({ "interviewerId": self.ivy, "startTime": hour(140) });
-        stack.call(&self.cara, "POST", "/api/bookings", taken).await.expect(409);
+        let names = [("bookingId", &*id), ("interviewerId", &self.ivy), ("startTime", &hour(140)), ("userId", &cara)];
+        stack.ask(&cara, "reschedule_booking", &names).await.expect(200);
+        stack.ask(&self.cara, "create_booking", &names).await.expect(409);
         let reason = json!({ "reason": WORDS });
-        stack.call(&cara, "POST", &format!("/api/bookings/{id}/cancel"), reason).await.expect(200);
-        let gift = json!({ "amount": 1, "reason": WORDS });
-        let path = format!("/api/admin/users/{cara}/credits");
-        stack.call_with(ADMIN, "POST", &path, gift, Some("audit")).await.expect(200);
+        stack.make(&cara, request("cancel_booking", &names).with(reason.clone())).await.expect(200);
+        let Request { method, path, body } = request("adjust_credits", &names).with(reason);
+        stack.call_with(ADMIN, method, &path, body, Some("audit")).await.expect(200);
     }
 
     /// Sessions that are over and not settled; the schedules run after this test.
@@ -249,20 +240,20 @@ impl People {
     /// The interviewer loses the verification, asks again, and deletes the account.
     async fn lose_and_leave(&self, stack: &Stack) {
         let (cara, _) = self.book(stack, 170).await;
-        let path = format!("/api/admin/interviewers/{}/verification", self.ivy);
-        let decision = json!({ "decision": "REJECTED", "reason": WORDS });
-        stack.call(ADMIN, "POST", &path, decision).await.expect(200);
+        let decide = || request("decide_verification", &[("interviewerId", &self.ivy)]);
+        let rejected = json!({ "decision": "REJECTED", "reason": WORDS });
+        stack.make(ADMIN, decide().with(rejected)).await.expect(200);
         // Who has booked them sees them still.
-        let seen = stack.call(&cara, "GET", &format!("/api/interviewers/{}", self.ivy), Value::Null).await.expect(200);
+        let seen = stack.ask(&cara, "get_interviewer", &[("interviewerId", &self.ivy)]).await.expect(200);
         assert_eq!(seen["listed"], false, "{seen}");
         let again = json!({ "notes": WORDS, "workEmail": EMAIL, "linkedinUrl": "https://www.linkedin.com/in/audited" });
-        stack.call(&self.ivy, "POST", "/api/verification", again).await.expect(202);
-        stack.call(ADMIN, "GET", "/api/admin/verifications", Value::Null).await.expect(200);
-        stack.call(ADMIN, "POST", &path, json!({ "decision": "VERIFIED" })).await.expect(200);
+        stack.make(&self.ivy, request("submit_verification", &[]).with(again)).await.expect(202);
+        stack.ask(ADMIN, "list_verifications", &[]).await.expect(200);
+        stack.make(ADMIN, decide()).await.expect(200);
         stack.control("clerk", "DELETE", &format!("/simulator/users/{}", self.ivy), Value::Null).await;
         stack
             .wait("the deletion", || async {
-                let answer = stack.call(&self.ivy, "POST", "/api/user/sync", json!({ "name": NAME })).await;
+                let answer = stack.ask(&self.ivy, "sync_user", &[]).await;
                 (answer.code() == "account_deleted").then_some(())
             })
             .await;

@@ -1,40 +1,14 @@
-//! Every function, in the situations in which it does something. A route that only reads takes one line in [`READS`].
+//! Every function that changes something, in the situations in which it does; and every route that only reads.
 
 use domain::user::Role;
 use serde_json::{Value, json};
 use store::outbox::Effect;
 use testing::noon;
-
+use tests::examples::{Request, caller, reading, request, request_of};
 use tests::stage::{ADMIN, instant};
 
 use super::driver::{Allowance, Case, Second};
 use super::scene::{Act, Awaited, HOUR, MINUTE, Scene, consent, event, id, objection, stay};
-
-/// Functions that change nothing: name, who asks (nobody in particular where that is empty), and the address.
-pub const READS: [(&str, &str, &str); 22] = [
-    ("docs_page", "", "/docs"),
-    ("get_booking", "cara", "/api/bookings/{booking}"),
-    ("get_feedback", "cara", "/api/bookings/{held}/feedback"),
-    ("get_interviewer", "cara", "/api/interviewers/ivy"),
-    ("get_me", "ivy", "/api/user/me"),
-    ("get_recording", "cara", "/api/bookings/{held}/recording"),
-    ("get_user", ADMIN, "/api/admin/users/cara"),
-    ("get_wallet", "cara", "/api/wallet"),
-    ("health", "", "/health"),
-    ("list_all_bookings", ADMIN, "/api/admin/bookings"),
-    ("list_appointments", "ivy", "/api/appointments"),
-    ("list_availability", "ivy", "/api/availability"),
-    ("list_interviewers", "cara", "/api/interviewers"),
-    ("list_reviews", "cara", "/api/interviewers/ivy/reviews"),
-    ("list_slots", "cara", "/api/interviewers/ivy/slots"),
-    ("list_transactions", "cara", "/api/wallet/transactions"),
-    ("list_verifications", ADMIN, "/api/admin/verifications"),
-    ("openapi_document", "", "/api/openapi.json"),
-    ("unknown_address", "", "/api/nowhere"),
-    ("unknown_address", "cara", "/nowhere"),
-    ("get_booking", ADMIN, "/api/bookings/{held}"),
-    ("list_appointments", "cara", "/api/appointments"),
-];
 
 /// A case of a function that is repeated under the same key or is a delivery that is recognised.
 fn case(function: &'static str, situation: &'static str, arrange: fn(&Scene) -> Awaited<'_, Act>) -> Case {
@@ -57,8 +31,13 @@ impl Case {
     }
 }
 
-fn ask(who: &'static str, method: &'static str, path: impl Into<String>, body: Value) -> Act {
-    Act::Ask { who, method, path: path.into(), body }
+fn ask(who: &'static str, Request { method, path, body }: Request) -> Act {
+    Act::Ask { who, method, path, body }
+}
+
+/// Cara moves a booking to another day.
+fn moved(booking: &str) -> Request {
+    request("reschedule_booking", &[("bookingId", booking), ("startTime", &instant(at(30)))])
 }
 
 /// Where the tests' second stands, counted in hours from noon.
@@ -79,74 +58,72 @@ pub fn cases() -> Vec<Case> {
 fn people() -> Vec<Case> {
     vec![
         case("sync_user", "somebody new", |_| {
-            Box::pin(async { ask("newcomer", "POST", "/api/user/sync", json!({ "name": "Nia" })) })
+            Box::pin(async { ask("newcomer", request("sync_user", &[])) })
         }),
         case("onboard", "a candidate who is given credits", |scene| {
             Box::pin(async {
-                scene.done("newcomer", "POST", "/api/user/sync", json!({ "name": "Nia" })).await;
-                ask("newcomer", "POST", "/api/onboarding", json!({ "role": "INTERVIEWEE", "adult": true }))
+                scene.done("newcomer", request("sync_user", &[])).await;
+                ask("newcomer", request("onboard", &[]))
             })
         }),
         case("onboard", "an interviewer", |scene| {
             Box::pin(async {
-                scene.done("newcomer", "POST", "/api/user/sync", json!({ "name": "Nia" })).await;
-                ask("newcomer", "POST", "/api/onboarding", testing::interviewer_profile())
+                scene.done("newcomer", request("sync_user", &[])).await;
+                ask("newcomer", request("onboard", &[]).with(testing::interviewer_profile()))
             })
         }),
         case("update_me", "a listed interviewer changes what they take and offer", |_| {
             Box::pin(async {
                 let body = json!({ "creditRate": 35, "categories": ["frontend", "backend"], "name": "Ivy I." });
-                ask("ivy", "PATCH", "/api/user/me", body)
+                ask("ivy", request("update_me", &[]).with(body))
             })
         })
         .then(Second::Same),
         case("submit_verification", "for the first time", |scene| {
             Box::pin(async {
-                scene.done("ida", "POST", "/api/user/sync", json!({ "name": "Ida" })).await;
-                scene.done("ida", "POST", "/api/onboarding", testing::interviewer_profile()).await;
-                ask("ida", "POST", "/api/verification", json!({ "notes": "Please verify me." }))
+                scene.done("ida", request("sync_user", &[])).await;
+                scene.done("ida", request("onboard", &[]).with(testing::interviewer_profile())).await;
+                ask("ida", request("submit_verification", &[]))
             })
         }),
         case("decide_verification", "verified and so listed", |scene| {
             Box::pin(async {
-                scene.done("ida", "POST", "/api/user/sync", json!({ "name": "Ida" })).await;
-                scene.done("ida", "POST", "/api/onboarding", testing::interviewer_profile()).await;
-                scene.done("ida", "POST", "/api/verification", json!({ "notes": "Please verify me." })).await;
-                let body = json!({ "decision": "VERIFIED" });
-                ask(ADMIN, "POST", "/api/admin/interviewers/ida/verification", body)
+                scene.done("ida", request("sync_user", &[])).await;
+                scene.done("ida", request("onboard", &[]).with(testing::interviewer_profile())).await;
+                scene.done("ida", request("submit_verification", &[])).await;
+                ask(ADMIN, request("decide_verification", &[("interviewerId", "ida")]))
             })
         }),
         case("create_availability", "the first rule", |scene| {
             Box::pin(async {
-                scene.done("ida", "POST", "/api/user/sync", json!({ "name": "Ida" })).await;
-                scene.done("ida", "POST", "/api/onboarding", testing::interviewer_profile()).await;
-                ask("ida", "POST", "/api/availability", testing::availability_all_day(60))
+                scene.done("ida", request("sync_user", &[])).await;
+                scene.done("ida", request("onboard", &[]).with(testing::interviewer_profile())).await;
+                ask("ida", request("create_availability", &[]))
             })
         }),
         case("update_availability", "a day off", |scene| {
             Box::pin(async {
-                let rules = scene.done("ivy", "GET", "/api/availability", Value::Null).await;
+                let rules = scene.done("ivy", request("list_availability", &[])).await;
                 let rule = rules["items"][0]["availabilityId"].as_str().unwrap().to_owned();
-                ask("ivy", "PATCH", format!("/api/availability/{rule}"), json!({ "exceptions": ["2026-12-25"] }))
+                ask("ivy", request("update_availability", &[("availabilityId", &rule)]))
             })
         }),
         case("delete_availability", "the only rule", |scene| {
             Box::pin(async {
-                let rules = scene.done("ivy", "GET", "/api/availability", Value::Null).await;
+                let rules = scene.done("ivy", request("list_availability", &[])).await;
                 let rule = rules["items"][0]["availabilityId"].as_str().unwrap().to_owned();
-                ask("ivy", "DELETE", format!("/api/availability/{rule}"), Value::Null)
+                ask("ivy", request("delete_availability", &[("availabilityId", &rule)]))
             })
         })
         .then(Second::Refused(404, "not_found")),
         case("adjust_credits", "some are given", |_| {
             Box::pin(async {
-                let body = json!({ "amount": 25, "reason": "a gift" });
-                ask(ADMIN, "POST", "/api/admin/users/cara/credits", body)
+                ask(ADMIN, request("adjust_credits", &[("userId", "cara")]))
             })
         }),
         case("suggest_questions", "by category", |_| {
             Box::pin(async {
-                ask("cara", "POST", "/api/ai/questions", json!({ "interviewerId": "ivy", "count": 3 }))
+                ask("cara", request("suggest_questions", &[("interviewerId", "ivy")]))
             })
         })
         .then(Second::Same)
@@ -160,15 +137,13 @@ fn bookings() -> Vec<Case> {
     vec![
         case("create_booking", "a free slot", |_| {
             Box::pin(async {
-                let body = json!({ "interviewerId": "ivy", "startTime": instant(at(3)) });
-                ask("cara", "POST", "/api/bookings", body)
+                ask("cara", request("create_booking", &[("interviewerId", "ivy"), ("startTime", &instant(at(3)))]))
             })
         }),
         case("cancel_booking", "before its start", |scene| {
             Box::pin(async {
                 let booking = scene.book(3).await;
-                let body = json!({ "reason": "plans changed" });
-                ask("cara", "POST", format!("/api/bookings/{booking}/cancel"), body)
+                ask("cara", request("cancel_booking", &[("bookingId", &booking)]))
             })
         }),
         case("cancel_booking", "nobody came", |scene| {
@@ -176,14 +151,13 @@ fn bookings() -> Vec<Case> {
                 let booking = scene.book(1).await;
                 scene.follow().await;
                 scene.stage.advance(150 * MINUTE);
-                ask("cara", "POST", format!("/api/bookings/{booking}/cancel"), objection())
+                ask("cara", request("cancel_booking", &[("bookingId", &booking)]).with(objection()))
             })
         }),
         case("reschedule_booking", "to another day", |scene| {
             Box::pin(async {
                 let booking = scene.book(6).await;
-                let body = json!({ "startTime": instant(at(30)) });
-                ask("cara", "POST", format!("/api/bookings/{booking}/reschedule"), body)
+                ask("cara", moved(&booking))
             })
         }),
         case("complete_booking", "both were there", |scene| {
@@ -192,7 +166,7 @@ fn bookings() -> Vec<Case> {
                 scene.follow().await;
                 scene.stage.advance(150 * MINUTE);
                 scene.attend(&booking, 1).await;
-                ask("ivy", "POST", format!("/api/bookings/{booking}/complete"), Value::Null)
+                ask("ivy", request("complete_booking", &[("bookingId", &booking)]))
             })
         }),
         case("complete_booking", "nobody was seen, so it is remembered", |scene| {
@@ -200,7 +174,7 @@ fn bookings() -> Vec<Case> {
                 let booking = scene.book(1).await;
                 scene.follow().await;
                 scene.stage.advance(150 * MINUTE);
-                ask("ivy", "POST", format!("/api/bookings/{booking}/complete"), Value::Null)
+                ask("ivy", request("complete_booking", &[("bookingId", &booking)]))
             })
         }),
         case("review_booking", "after the session", |scene| {
@@ -209,15 +183,15 @@ fn bookings() -> Vec<Case> {
                 scene.follow().await;
                 scene.stage.advance(150 * MINUTE);
                 scene.attend(&booking, 1).await;
-                scene.done("ivy", "POST", &format!("/api/bookings/{booking}/complete"), Value::Null).await;
-                ask("cara", "POST", format!("/api/bookings/{booking}/review"), json!({ "rating": 5 }))
+                scene.done("ivy", request("complete_booking", &[("bookingId", &booking)])).await;
+                ask("cara", request("review_booking", &[("bookingId", &booking)]))
             })
         }),
         case("give_consent", "the second party agrees", |scene| {
             Box::pin(async {
                 let booking = scene.book(3).await;
-                scene.done("cara", "POST", &format!("/api/calls/{booking}/consent"), consent(true)).await;
-                ask("ivy", "POST", format!("/api/calls/{booking}/consent"), consent(true))
+                scene.done("cara", consent(&booking, true)).await;
+                ask("ivy", consent(&booking, true))
             })
         }),
         case("give_consent", "taken back", |scene| {
@@ -225,14 +199,14 @@ fn bookings() -> Vec<Case> {
                 let booking = scene.book(3).await;
                 scene.agree(&booking).await;
                 scene.follow().await;
-                ask("cara", "POST", format!("/api/calls/{booking}/consent"), consent(false))
+                ask("cara", consent(&booking, false))
             })
         }),
         case("get_call", "the call is not there yet", |scene| {
             Box::pin(async {
                 let booking = scene.book(1).await;
                 scene.stage.advance(55 * MINUTE);
-                ask("cara", "GET", format!("/api/calls/{booking}"), Value::Null)
+                ask("cara", request("get_call", &[("callId", &booking)]))
             })
         })
         .then(Second::Same),
@@ -348,7 +322,7 @@ fn stream() -> Vec<Case> {
                 scene.agree(&booking).await;
                 scene.follow().await;
                 scene.stage.stream.join(&format!("default:{booking}"), "cara", Some(noon())).await.unwrap();
-                scene.done("ivy", "POST", &format!("/api/calls/{booking}/consent"), consent(false)).await;
+                scene.done("ivy", consent(&booking, false)).await;
                 Act::Work(Effect::MatchRecording { booking_id: id(&booking), cause: "consent-3".to_owned() })
             })
         }),
@@ -356,8 +330,7 @@ fn stream() -> Vec<Case> {
             Box::pin(async {
                 let booking = scene.book(6).await;
                 scene.follow().await;
-                let body = json!({ "startTime": instant(at(30)) });
-                scene.done("cara", "POST", &format!("/api/bookings/{booking}/reschedule"), body).await;
+                scene.done("cara", moved(&booking)).await;
                 Act::Work(Effect::MoveCall { booking_id: id(&booking), cause: "1".to_owned() })
             })
         }),
@@ -365,8 +338,7 @@ fn stream() -> Vec<Case> {
             Box::pin(async {
                 let booking = scene.book(3).await;
                 scene.follow().await;
-                let body = json!({ "reason": "plans changed" });
-                scene.done("cara", "POST", &format!("/api/bookings/{booking}/cancel"), body).await;
+                scene.done("cara", request("cancel_booking", &[("bookingId", &booking)])).await;
                 Act::Work(Effect::EndCall { booking_id: id(&booking) })
             })
         }),
@@ -504,7 +476,7 @@ fn media() -> Vec<Case> {
                 scene.agree(&booking).await;
                 scene.follow().await;
                 let file = scene.recorded(&booking).await;
-                scene.done("ivy", "POST", &format!("/api/calls/{booking}/consent"), consent(false)).await;
+                scene.done("ivy", consent(&booking, false)).await;
                 Act::Work(Effect::CopyRecording { booking_id: id(&booking), file })
             })
         }),
@@ -581,13 +553,32 @@ fn schedules() -> Vec<Case> {
     ]
 }
 
-/// Everything that [`READS`] asks for: the ids that stand for the placeholders.
-pub async fn furnish(scene: &Scene) -> [(&'static str, String); 2] {
+/// What changes nothing: the example call of every route that reads and has no case here, made by somebody who may make it, and
+/// what else is worth asking.
+pub async fn reads(scene: &Scene) -> Vec<Act> {
     let held = scene.held(1).await;
     let feedback = Scene::feedback(&held);
     assert!(scene.perform(&Act::Work(feedback), 1).await.is_final());
     let booking = scene.book(24).await;
     scene.stage.world.add_person("zed", Role::Interviewee).await;
     scene.follow().await;
-    [("{held}", held), ("{booking}", booking)]
+    let names = [("bookingId", &*held), ("interviewerId", "ivy"), ("userId", "cara")];
+    let (cases, mut acts) = (cases(), Vec::new());
+    for route in reading().iter().filter(|route| !cases.iter().any(|case| case.function == route.name)) {
+        let request = request_of(route, &names);
+        acts.push(match route.who.needs_token() {
+            true => ask(caller(route, ["cara", "ivy", ADMIN]), request),
+            false => Act::Visit { path: request.path },
+        });
+    }
+    let nowhere = || Request { method: "GET", path: "/nowhere".to_owned(), body: Value::Null };
+    acts.extend([
+        ask("cara", request("get_booking", &[("bookingId", &booking)])),
+        ask(ADMIN, request("get_booking", &[("bookingId", &held)])),
+        ask("ivy", request("list_appointments", &[])),
+        ask("ivy", request("get_me", &[])),
+        ask("cara", nowhere()),
+        Act::Visit { path: "/api/nowhere".to_owned() },
+    ]);
+    acts
 }

@@ -1,6 +1,6 @@
 //! Every function, done again: after each trouble at each request it makes, the world ends as if it had been done once.
 //!
-//! A function that has no case here fails a test. [`cases`] is the table; [`driver`] is what each case goes through.
+//! A function that has no case here fails a test, unless it is a route that reads. [`cases`] is the table; [`driver`] is what each case goes through.
 
 mod cases;
 mod driver;
@@ -16,12 +16,12 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::ids::{BookingId, UserId};
 use kit::aws::Aws;
 use providers::stream::{CallRequest, StreamUser};
-use serde_json::{Value, json};
 use testing::TABLE;
+use tests::examples::{Request, request};
 use tests::line::{Cut, Kind, Then};
 
 use crate::template::functions;
-use cases::{READS, cases, furnish};
+use cases::{cases, reads};
 use driver::{Case, Report, Second, replay};
 use scene::{Act, Awaited, MINUTE, Outcome, Scene};
 use snapshot::Snapshot;
@@ -35,7 +35,8 @@ fn alone<T>(work: impl Future<Output = T>) -> T {
 fn every_function_has_a_case_and_every_case_a_function() {
     let deployed: BTreeSet<String> = functions().iter().map(|f| f.binary().to_owned()).collect();
     let mut named: BTreeSet<String> = cases().iter().map(|case| case.function.to_owned()).collect();
-    named.extend(READS.iter().map(|(name, ..)| (*name).to_owned()));
+    named.extend(tests::examples::reading().iter().map(|route| route.name.to_owned()));
+    named.insert("unknown_address".to_owned());
     assert_eq!(named, deployed);
 }
 
@@ -85,16 +86,12 @@ fn whatever_is_cut_off_and_done_again_ends_as_if_it_was_done_once() {
 fn what_only_reads_changes_nothing_and_says_so_where_it_cannot_read() {
     alone(async {
         let scene = Scene::new().await;
-        let names = furnish(&scene).await;
+        let acts = reads(&scene).await;
         scene.begin();
         let before = Snapshot::of(&scene).await;
-        for (function, who, address) in READS {
-            let path = names.iter().fold(address.to_owned(), |path, (name, id)| path.replace(name, id));
-            let act = match who {
-                "" => Act::Visit { path: address },
-                who => Act::Ask { who, method: "GET", path, body: Value::Null },
-            };
-            assert_eq!(act.function(), function);
+        let routes = tests::all_routes();
+        for act in acts {
+            let function = act.function();
             let status = |outcome: Outcome| match outcome {
                 Outcome::Answer(answer) => answer.status,
                 other => panic!("{function}: {}", other.told()),
@@ -103,7 +100,8 @@ fn what_only_reads_changes_nothing_and_says_so_where_it_cannot_read() {
             assert_eq!(status(scene.perform(&act, 1).await), expected, "{function}");
             let counts = scene.lines.counts();
             assert_eq!((counts.writes, counts.provider), (0, 0), "{function} only reads");
-            let needs_none = who.is_empty() || function == "unknown_address";
+            let route = routes.iter().find(|route| route.name == function);
+            let needs_none = route.is_none_or(|one| !one.who.needs_token() && one.needs.table.is_empty());
             assert_eq!(counts.reads == 0, needs_none, "{function} reads {} times", counts.reads);
             for number in 0..counts.reads {
                 for then in [Then::Nothing, Then::Outage] {
@@ -129,12 +127,11 @@ fn a_call_that_is_created_at_the_door_while_its_booking_is_cancelled_is_ended() 
         scene.stage.advance(55 * MINUTE);
         // The people are made known to Stream first, then the call is created.
         let mut held = scene.lines.hold_provider_call(1);
-        let path = format!("/api/calls/{booking}");
-        let join = Act::Ask { who: "cara", method: "GET", path, body: Value::Null };
+        let Request { method, path, body } = request("get_call", &[("callId", &booking)]);
+        let join = Act::Ask { who: "cara", method, path, body };
         let cancelled = async {
             held.reached().await;
-            let body = json!({ "reason": "plans changed" });
-            scene.done("ivy", "POST", &format!("/api/bookings/{booking}/cancel"), body).await;
+            scene.done("ivy", request("cancel_booking", &[("bookingId", &booking)])).await;
             scene.follow().await;
             held.release();
         };

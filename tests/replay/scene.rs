@@ -13,6 +13,7 @@ use store::media::digest;
 use store::outbox::{Effect, Message, StreamFile};
 use testing::{Answer, Beginning, noon};
 
+use tests::examples::{Request, request};
 use tests::line::Lines;
 use tests::stage::{ADMIN, Queued, Stage, instant, waits};
 use tests::transcript::{long, rich};
@@ -35,7 +36,7 @@ pub enum Act {
     },
     /// Anyone asks.
     Visit {
-        path: &'static str,
+        path: String,
     },
     Clerk(Value),
     Stream(Value),
@@ -224,25 +225,24 @@ impl Scene {
     }
 
     /// Somebody does something, and it works.
-    pub async fn done(&self, who: &str, method: &str, path: &str, body: Value) -> Value {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let answer = self.stage.call(who, method, path, &body, None).await;
-        assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.body);
+    pub async fn done(&self, who: &str, request: Request) -> Value {
+        let answer = self.stage.call(who, request.method, &request.path, &request.text(), None).await;
+        assert!(answer.status < 300, "{request:?}: {} {}", answer.status, answer.body);
         answer.body
     }
 
     /// Cara books Ivy for an hour, so many hours after noon.
     pub async fn book(&self, hours: i64) -> String {
         let start = instant(noon().as_second() + hours * HOUR);
-        let body = json!({ "interviewerId": "ivy", "startTime": start });
-        let booked = self.done("cara", "POST", "/api/bookings", body).await;
+        let wanted = request("create_booking", &[("interviewerId", "ivy"), ("startTime", &start)]);
+        let booked = self.done("cara", wanted).await;
         booked["bookingId"].as_str().unwrap().to_owned()
     }
 
     /// Both agree to be recorded.
     pub async fn agree(&self, booking: &str) {
         for who in ["cara", "ivy"] {
-            self.done(who, "POST", &format!("/api/calls/{booking}/consent"), consent(true)).await;
+            self.done(who, consent(booking, true)).await;
         }
     }
 
@@ -396,8 +396,9 @@ pub fn id(booking: &str) -> BookingId {
     booking.parse().unwrap()
 }
 
-pub fn consent(record: bool) -> Value {
-    json!({ "version": "2026-11", "record": record })
+/// A party agrees to be recorded, or takes that back.
+pub fn consent(booking: &str, record: bool) -> Request {
+    request("give_consent", &[("callId", booking)]).with(json!({ "record": record }))
 }
 
 pub fn objection() -> Value {

@@ -18,6 +18,7 @@ use simulators::{Gemini, GeminiOptions, Stream, StreamOptions};
 use store::Tx;
 use store::media::{MediaKind, StoredFile};
 use testing::{Answer, Options, TABLE, World, noon};
+use tests::examples::request_of;
 
 /// When the two bookings begin: in the morning after the tests' noon.
 const START: &str = "2026-11-21T10:00:00Z";
@@ -84,6 +85,7 @@ impl Scene {
                     reject(&self.world, interviewer).await;
                 }
             }
+            "decide_verification" => reject(&self.world, "user_interviewer").await,
             "create_availability" => {
                 for interviewer in ["user_interviewer", "user_other_interviewer"] {
                     let path = format!("/api/availability/{}", self.rule_of(interviewer).await);
@@ -174,8 +176,7 @@ impl Scene {
 
     /// The id of a resource, as the table names it.
     pub async fn id(&self, route: &Route, resource: &str) -> String {
-        let kind = route.path.split('{').nth(1).map_or("", |rest| rest.split('}').next().unwrap());
-        let id = match (kind, resource, route.name) {
+        let id = match (kind_of_id(route), resource, route.name) {
             ("bookingId" | "callId", "own", _) => return self.own.to_string(),
             ("bookingId" | "callId", "foreign", _) => return self.foreign.to_string(),
             ("bookingId" | "callId", "absent", _) => ABSENT_BOOKING,
@@ -196,13 +197,9 @@ impl Scene {
 
     /// Sends the route's request about the thing of this id.
     pub async fn send(&self, route: &Route, resource: &str, id: &str, token: Option<&str>) -> Answer {
-        let path = route.path.split('{').next().unwrap().to_owned();
-        let path = match route.path.split_once('}') {
-            Some((_, rest)) => format!("{path}{id}{rest}"),
-            None => path,
-        };
-        let body = body(route.name, id);
-        let bytes = (!body.is_null()).then(|| body.to_string());
+        let kind = Some(kind_of_id(route)).filter(|kind| !kind.is_empty()).unwrap_or("interviewerId");
+        let request = request_of(route, &[(kind, id), ("startTime", LATER)]);
+        let bytes = (!request.body.is_null()).then(|| request.text());
         let authorization = token.map(|token| format!("Bearer {token}"));
         let mut headers: Vec<(&str, String)> = vec![("content-type", "application/json".to_owned())];
         headers.extend(authorization.map(|value| ("authorization", value)));
@@ -214,7 +211,7 @@ impl Scene {
             headers.extend(self.signature(route.name, if resource == "signed" { text } else { "{}" }));
         }
         let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        self.world.send(route.method, &path, bytes.map(String::into_bytes), &headers).await
+        self.world.send(route.method, &request.path, bytes.map(String::into_bytes), &headers).await
     }
 
     fn signature(&self, route: &str, text: &str) -> Vec<(&'static str, String)> {
@@ -260,25 +257,7 @@ async fn reject(world: &World, interviewer: &str) {
     world.call("user_admin", "POST", &path, json!({ "decision": "REJECTED" })).await.expect(200);
 }
 
-/// A body that its route accepts and that changes something.
-fn body(route: &str, id: &str) -> Value {
-    match route {
-        "clerk_webhook" => json!({ "type": "session.created", "data": {}, "object": "event" }),
-        "stream_webhook" => json!({ "type": "custom", "created_at": "2026-11-20T12:00:00Z" }),
-        "sync_user" => json!({ "email": "somebody@example.test" }),
-        "onboard" => json!({ "role": "INTERVIEWEE", "adult": true }),
-        "update_me" => json!({ "name": "Another Name" }),
-        "submit_verification" => json!({ "notes": "Please." }),
-        "create_availability" => testing::availability_all_day(60),
-        "update_availability" => json!({ "exceptions": ["2026-12-25"] }),
-        "create_booking" => json!({ "interviewerId": id, "startTime": LATER }),
-        "cancel_booking" => json!({ "reason": "plans changed" }),
-        "reschedule_booking" => json!({ "startTime": LATER }),
-        "review_booking" => json!({ "rating": 5 }),
-        "give_consent" => json!({ "version": "2026-11", "record": true }),
-        "suggest_questions" => json!({ "interviewerId": id, "count": 1 }),
-        "decide_verification" => json!({ "decision": "REJECTED" }),
-        "adjust_credits" => json!({ "amount": 1, "reason": "a gift" }),
-        _ => Value::Null,
-    }
+/// What the id in the route's path is called.
+fn kind_of_id(route: &Route) -> &'static str {
+    route.path.split(['{', '}']).nth(1).unwrap_or_default()
 }

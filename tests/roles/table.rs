@@ -1,5 +1,7 @@
 //! What every caller is answered on every route, declared.
 
+use kit::Route;
+
 /// The columns: see [`super::callers`]. `token?` stands for every session token that is missing or no good.
 ///
 /// The resources of a route that takes an id, in its path or its body: `own` belongs to `cand` and `intv` (a booking is theirs
@@ -11,7 +13,9 @@
 /// onboarding_required, `role` 403 forbidden for what the caller is, `act` 403 forbidden for a session that impersonates, `gone`
 /// 403 account_deleted, `sig` 401 invalid_signature. Any other number has its code at the end of the row.
 ///
-/// An id that cannot be one is an address that does not exist, before anybody asks who it is for, where the route writes.
+/// Two rows follow from others where they are not declared. What is `absent` is answered as what is `foreign`, and where that is
+/// served, with 404. An id that is `malformed` is one that is absent where the route reads; where it writes, it is an address that
+/// does not exist, before anybody asks who it is for.
 pub const TABLE: &str = "
 route               resource  | token? unknown synced demoted | cand intv cand2 intv2 admin gone | cand* intv* admin*
 health              -         | ok     ok      ok     ok      | ok   ok   ok    ok    ok    ok   | ok    ok    ok
@@ -32,72 +36,43 @@ update_me           -         | 401    new     new    new     | ok   ok   ok    
 list_interviewers   -         | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 get_interviewer     own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 get_interviewer     foreign   | 401    404     404    404     | 404  404  404   404   ok    gone | 404   404   ok
-get_interviewer     absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
-get_interviewer     malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_reviews        own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 list_reviews        foreign   | 401    404     404    404     | 404  404  404   404   ok    gone | 404   404   ok
-list_reviews        absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
-list_reviews        malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 list_slots          own       | 401    ok      ok     ok      | ok   ok   ok    ok    ok    gone | ok    ok    ok
 list_slots          foreign   | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
-list_slots          absent    | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
-list_slots          malformed | 401    404     404    404     | 404  404  404   404   404   gone | 404   404   404
 submit_verification -         | 401    new     new    new     | role ok   role  ok    role  gone | act   act   act
 create_availability -         | 401    new     new    new     | role ok   role  ok    role  gone | act   act   act
 list_availability   -         | 401    new     new    new     | role ok   role  ok    role  gone | role  ok    role
 update_availability own       | 401    new     new    new     | role ok   role  404   role  gone | act   act   act
 update_availability foreign   | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
-update_availability absent    | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
-update_availability malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 delete_availability own       | 401    new     new    new     | role ok   role  404   role  gone | act   act   act
 delete_availability foreign   | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
-delete_availability absent    | 401    new     new    new     | role 404  role  404   role  gone | act   act   act
-delete_availability malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 
 create_booking      own       | 401    new     new    new     | ok   role ok    role  role  gone | act   act   act
 create_booking      foreign   | 401    new     new    new     | 404  role 404   role  role  gone | act   act   act
-create_booking      absent    | 401    new     new    new     | 404  role 404   role  role  gone | act   act   act
 create_booking      malformed | 401    new     new    new     | 422  role 422   role  role  gone | act   act   act
 list_appointments   -         | 401    new     new    new     | ok   ok   ok    ok    role  gone | ok    ok    role
 get_booking         own       | 401    new     new    new     | ok   ok   404   404   ok    gone | ok    ok    ok
 get_booking         foreign   | 401    new     new    new     | 404  404  404   404   ok    gone | 404   404   ok
-get_booking         absent    | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
-get_booking         malformed | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
 cancel_booking      own       | 401    new     new    new     | ok   ok   404   404   role  gone | act   act   act
 cancel_booking      foreign   | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-cancel_booking      absent    | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-cancel_booking      malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 reschedule_booking  own       | 401    new     new    new     | ok   role 404   404   role  gone | act   act   act
 reschedule_booking  foreign   | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-reschedule_booking  absent    | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-reschedule_booking  malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 complete_booking    own       | 401    new     new    new     | role ok   404   404   role  gone | act   act   act
 complete_booking    foreign   | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-complete_booking    absent    | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-complete_booking    malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 review_booking      own       | 401    new     new    new     | ok   role 404   404   role  gone | act   act   act
 review_booking      foreign   | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-review_booking      absent    | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-review_booking      malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 get_feedback        own       | 401    new     new    new     | ok   ok   404   404   404   gone | ok    ok    404
 get_feedback        foreign   | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
-get_feedback        absent    | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
-get_feedback        malformed | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
 get_recording       own       | 401    new     new    new     | ok   ok   404   404   404   gone | ok    ok    404
 get_recording       foreign   | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
-get_recording       absent    | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
-get_recording       malformed | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
 give_consent        own       | 401    new     new    new     | ok   ok   404   404   role  gone | act   act   act
 give_consent        foreign   | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-give_consent        absent    | 401    new     new    new     | 404  404  404   404   role  gone | act   act   act
-give_consent        malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 get_call            own       | 401    new     new    new     | ok   ok   404   404   404   gone | act   act   act
 get_call            foreign   | 401    new     new    new     | 404  404  404   404   404   gone | act   act   act
-get_call            absent    | 401    new     new    new     | 404  404  404   404   404   gone | act   act   act
 get_call            malformed | 401    new     new    new     | 404  404  404   404   404   gone | 404   404   404
 suggest_questions   own       | 401    new     new    new     | ok   ok   ok    ok    ok    gone | act   act   act
 suggest_questions   foreign   | 401    new     new    new     | 404  404  404   404   404   gone | act   act   act
-suggest_questions   absent    | 401    new     new    new     | 404  404  404   404   404   gone | act   act   act
 suggest_questions   malformed | 401    new     new    new     | 422  422  422   422   422   gone | act   act   act
 
 get_wallet          -         | 401    new     new    new     | ok   ok   ok    ok    ok    gone | ok    ok    ok
@@ -107,16 +82,10 @@ list_verifications  -         | 401    new     new    new     | role role role  
 list_all_bookings   -         | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
 decide_verification own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 decide_verification foreign   | 401    new     new    new     | role role role  role  404   gone | act   act   act
-decide_verification absent    | 401    new     new    new     | role role role  role  404   gone | act   act   act
-decide_verification malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 get_user            own       | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
 get_user            foreign   | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
-get_user            absent    | 401    new     new    new     | role role role  role  404   gone | role  role  404
-get_user            malformed | 401    new     new    new     | role role role  role  404   gone | role  role  404
 adjust_credits      own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 adjust_credits      foreign   | 401    new     new    new     | role role role  role  404   gone | act   act   act
-adjust_credits      absent    | 401    new     new    new     | role role role  role  404   gone | act   act   act
-adjust_credits      malformed | 401    404     404    404     | 404  404  404   404   404   404  | 404   404   404
 ";
 
 /// What a caller is answered.
@@ -136,11 +105,36 @@ pub struct Row {
     pub outcomes: Vec<(String, Outcome)>,
 }
 
-/// The rows of [`TABLE`].
-pub fn rows() -> Vec<Row> {
+impl Row {
+    /// The row of another resource, in which some are answered that there is none.
+    fn but(&self, resource: &str, is_not_found: impl Fn(&str, &Outcome) -> bool) -> Self {
+        let outcomes = self.outcomes.iter().map(|(column, outcome)| {
+            let outcome = if is_not_found(column, outcome) { self::outcome("404", None) } else { outcome.clone() };
+            (column.clone(), outcome)
+        });
+        Self { route: self.route.clone(), resource: resource.to_owned(), outcomes: outcomes.collect() }
+    }
+}
+
+/// The rows of [`TABLE`], and those that follow from them.
+pub fn rows(routes: &[Route]) -> Vec<Row> {
     let mut lines = TABLE.lines().filter(|line| !line.is_empty());
     let columns: Vec<&str> = words(lines.next().unwrap()).skip(2).collect();
-    lines.map(|line| row(line, &columns)).collect()
+    let mut rows: Vec<Row> = lines.map(|line| row(line, &columns)).collect();
+    for route in routes {
+        let of = |rows: &[Row], resource| rows.iter().position(|r| r.route == route.name && r.resource == resource);
+        let Some(foreign) = of(&rows, "foreign") else { continue };
+        let absent = of(&rows, "absent").unwrap_or_else(|| {
+            let row = rows[foreign].but("absent", |_, outcome| *outcome == Outcome::Served);
+            rows.push(row);
+            rows.len() - 1
+        });
+        if of(&rows, "malformed").is_none() {
+            let row = rows[absent].but("malformed", |column, _| route.method != "GET" && column != "token?");
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 fn words(line: &str) -> impl Iterator<Item = &str> {

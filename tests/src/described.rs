@@ -17,6 +17,17 @@ pub fn fault(document: &Value, route: &Route, answer: &Answer) -> Option<String>
     headers(document, &described, answer).or_else(|| body(document, response, answer))
 }
 
+/// What the example of the route's body has that `document` does not describe, or lacks that it asks for.
+pub fn fault_of_example(document: &Value, route: &Route) -> Option<String> {
+    let operation = &document["paths"][route.path][route.method.to_lowercase()];
+    let content = &operation["requestBody"]["content"]["application/json"];
+    // Of a delivery only its sender could say more.
+    if route.body.is_none() {
+        return (!content["example"].is_object()).then(|| "it is no object".to_owned());
+    }
+    conforms(document, &content["schema"], &content["example"], "").err()
+}
+
 fn headers(document: &Value, described: &Map<String, Value>, answer: &Answer) -> Option<String> {
     let promised = described.iter().filter(|(_, header)| resolved(document, header)["required"] == true);
     let missing = promised.map(|(name, _)| name).find(|name| !answer.headers.contains_key(name.as_str()));

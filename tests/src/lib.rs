@@ -3,6 +3,7 @@
 
 pub mod calls_in_a_row;
 pub mod described;
+pub mod examples;
 pub mod generated;
 pub mod line;
 pub mod stage;

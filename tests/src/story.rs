@@ -6,11 +6,13 @@ use std::mem::take;
 
 use jiff::ToSpan;
 use jiff::civil::date;
+use kit::Route;
 use serde_json::{Value, json};
 use simulators::PlayRequest;
 use store::outbox::{Effect, Message};
 use testing::{Item, Meter, Reading, Stored};
 
+use crate::examples::{Request, caller, request, request_of};
 use crate::stage::{ADMIN, Queued, Stage};
 
 /// One run of one function, and what it asked for.
@@ -76,6 +78,7 @@ impl Story {
         teller.crowd(others).await;
         let booking = teller.session().await;
         teller.other_endings().await;
+        teller.the_rest(&booking).await;
         let record = teller.stage.item(&format!("BOOKING#{booking}"), "FEEDBACK").await.expect("a feedback");
         let count = |name: &str| record["usage"][name].as_u64().expect("a number of tokens");
         let tokens = (count("promptTokens"), count("outputTokens") + count("thinkingTokens"));
@@ -130,15 +133,34 @@ impl Teller {
         self.stage.calls_in_a_row();
     }
 
-    async fn ask(&mut self, function: &str, who: &str, method: &str, path: &str, body: Value) -> Value {
+    /// Makes the example call of a route about what is named.
+    async fn ask(&mut self, who: &str, route: &str, names: &[(&str, &str)]) -> Value {
+        self.call(who, route, request(route, names)).await
+    }
+
+    async fn call(&mut self, who: &str, route: &str, Request { method, path, body }: Request) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         // The same key for each would be a repeat of the first.
         let key = format!("key-{}", self.steps.len());
         self.forget();
-        let answer = self.stage.call(who, method, path, &body, Some(&key)).await;
+        let answer = self.stage.call(who, method, &path, &body, Some(&key)).await;
         assert!(answer.status < 300, "{method} {path}: {} {}", answer.status, answer.body);
-        self.note(function, true);
+        self.note(route, true);
         answer.body
+    }
+
+    /// Whatever route was not asked yet: now there is something of everything.
+    async fn the_rest(&mut self, booking: &str) {
+        let names = [("bookingId", booking), ("callId", booking), ("interviewerId", "ivy"), ("userId", "cara")];
+        for route in crate::all_routes() {
+            if self.steps.iter().any(|step| step.function == route.name) {
+                continue;
+            }
+            let who = caller(&route, ["cara", "ivy", ADMIN]);
+            let request = request_of(&route, &names);
+            let request = if takes_limit(&route) { request.asking("limit=5") } else { request };
+            self.call(who, route.name, request).await;
+        }
     }
 
     /// Lets everything follow that the outbox asks for.
@@ -176,11 +198,6 @@ impl Teller {
 
     /// People come, are verified, and say when they have time.
     async fn people(&mut self) {
-        for (function, path) in
-            [("health", "/health"), ("openapi_document", "/api/openapi.json"), ("docs_page", "/docs")]
-        {
-            self.ask(function, "cara", "GET", path, Value::Null).await;
-        }
         let person = json!({ "type": "user.created", "object": "event", "data": {
             "id": "nora", "object": "user", "first_name": "Nora", "last_name": null, "image_url": null,
             "primary_email_address_id": "idn_1", "updated_at": self.stage.app.now().as_millisecond(),
@@ -190,32 +207,23 @@ impl Teller {
         let heard = self.stage.hear_clerk(&person.to_string()).await;
         assert_eq!(heard.status, 200, "{}", heard.body);
         self.note("clerk_webhook", true);
-        self.ask("sync_user", "nora", "POST", "/api/user/sync", json!({ "name": "Nora" })).await;
-        self.ask("onboard", "nora", "POST", "/api/onboarding", testing::interviewer_profile()).await;
-        self.ask("get_me", "nora", "GET", "/api/user/me", Value::Null).await;
-        self.ask("update_me", "nora", "PATCH", "/api/user/me", json!({ "title": "Principal Engineer" })).await;
-        let request = json!({ "notes": "Please verify me." });
-        self.ask("submit_verification", "nora", "POST", "/api/verification", request).await;
+        self.ask("nora", "sync_user", &[]).await;
+        self.call("nora", "onboard", request("onboard", &[]).with(testing::interviewer_profile())).await;
+        let title = json!({ "title": "Principal Engineer" });
+        self.call("nora", "update_me", request("update_me", &[]).with(title)).await;
+        self.ask("nora", "submit_verification", &[]).await;
         self.stage.call(ADMIN, "POST", "/api/user/sync", r#"{"name":"Ada"}"#, None).await;
-        self.ask("list_verifications", ADMIN, "GET", "/api/admin/verifications", Value::Null).await;
-        let decision = json!({ "decision": "VERIFIED" });
-        let path = "/api/admin/interviewers/nora/verification";
-        self.ask("decide_verification", ADMIN, "POST", path, decision).await;
-        let rule = testing::availability_all_day(60);
-        let rule = self.ask("create_availability", "nora", "POST", "/api/availability", rule).await;
-        self.ask("list_availability", "nora", "GET", "/api/availability", Value::Null).await;
-        let path = format!("/api/availability/{}", rule["availabilityId"].as_str().unwrap());
-        let off = json!({ "exceptions": ["2026-12-25"] });
-        self.ask("update_availability", "nora", "PATCH", &path, off).await;
-        self.ask("delete_availability", "nora", "DELETE", &path, Value::Null).await;
-        let gift = json!({ "amount": 5, "reason": "for the story" });
-        self.ask("adjust_credits", ADMIN, "POST", "/api/admin/users/cara/credits", gift).await;
-        self.ask("get_user", ADMIN, "GET", "/api/admin/users/cara", Value::Null).await;
+        self.ask(ADMIN, "list_verifications", &[]).await;
+        self.ask(ADMIN, "decide_verification", &[("interviewerId", "nora")]).await;
+        let rule = self.ask("nora", "create_availability", &[]).await;
+        let rule = [("availabilityId", rule["availabilityId"].as_str().unwrap())];
+        self.ask("nora", "update_availability", &rule).await;
+        self.ask("nora", "delete_availability", &rule).await;
+        self.ask(ADMIN, "adjust_credits", &[("userId", "cara")]).await;
     }
 
     async fn book(&mut self, start: &str) -> String {
-        let wanted = json!({ "interviewerId": "ivy", "startTime": start });
-        let view = self.ask("create_booking", "cara", "POST", "/api/bookings", wanted).await;
+        let view = self.ask("cara", "create_booking", &[("interviewerId", "ivy"), ("startTime", start)]).await;
         view["bookingId"].as_str().unwrap().to_owned()
     }
 
@@ -283,40 +291,38 @@ impl Teller {
     /// One session, from looking for somebody to the review.
     async fn session(&mut self) -> String {
         self.in_session = true;
-        self.ask("list_interviewers", "cara", "GET", "/api/interviewers?category=backend&limit=5", Value::Null).await;
-        self.ask("get_interviewer", "cara", "GET", "/api/interviewers/ivy", Value::Null).await;
-        self.ask("list_slots", "cara", "GET", "/api/interviewers/ivy/slots", Value::Null).await;
+        let ivy = [("interviewerId", "ivy")];
+        let found = request("list_interviewers", &[]).asking("category=backend&limit=5");
+        self.call("cara", "list_interviewers", found).await;
+        self.ask("cara", "get_interviewer", &ivy).await;
+        self.ask("cara", "list_slots", &ivy).await;
         let id = self.book(START).await;
         self.follow().await;
-        self.ask("get_wallet", "cara", "GET", "/api/wallet", Value::Null).await;
+        let booking = [("bookingId", &*id), ("callId", &*id)];
+        self.ask("cara", "get_wallet", &[]).await;
         for who in ["cara", "ivy"] {
-            self.ask("list_appointments", who, "GET", "/api/appointments?limit=5", Value::Null).await;
-            self.ask("get_booking", who, "GET", &format!("/api/bookings/{id}"), Value::Null).await;
+            self.call(who, "list_appointments", request("list_appointments", &[]).asking("limit=5")).await;
+            self.ask(who, "get_booking", &booking).await;
             self.stage.advance(1);
-            let yes = json!({ "version": domain::consent::CONSENT_VERSION, "record": true });
-            self.ask("give_consent", who, "POST", &format!("/api/calls/{id}/consent"), yes).await;
+            self.ask(who, "give_consent", &booking).await;
             self.follow().await;
         }
-        let questions = json!({ "interviewerId": "ivy" });
-        self.ask("suggest_questions", "cara", "POST", "/api/ai/questions", questions).await;
+        self.ask("cara", "suggest_questions", &ivy).await;
         let start: jiff::Timestamp = START.parse().unwrap();
         self.stage.app.clock.set(start - 5.minutes());
         for who in ["cara", "ivy"] {
-            self.ask("get_call", who, "GET", &format!("/api/calls/{id}"), Value::Null).await;
+            self.ask(who, "get_call", &booking).await;
         }
         self.play(&id).await;
         for who in ["cara", "ivy"] {
-            self.ask("get_feedback", who, "GET", &format!("/api/bookings/{id}/feedback"), Value::Null).await;
-            let path = "/api/wallet/transactions?limit=5";
-            self.ask("list_transactions", who, "GET", path, Value::Null).await;
+            self.ask(who, "get_feedback", &booking).await;
+            self.call(who, "list_transactions", request("list_transactions", &[]).asking("limit=5")).await;
         }
-        let recording = format!("/api/bookings/{id}/recording");
-        let view = self.ask("get_recording", "cara", "GET", &recording, Value::Null).await;
+        let view = self.ask("cara", "get_recording", &booking).await;
         assert!(view["items"][0]["url"].is_string(), "the recording was copied: {view}");
-        let review = json!({ "rating": 5, "comment": "Clear and kind." });
-        self.ask("review_booking", "cara", "POST", &format!("/api/bookings/{id}/review"), review).await;
+        self.ask("cara", "review_booking", &booking).await;
         self.in_session = false;
-        let said = self.ask("list_reviews", "cara", "GET", "/api/interviewers/ivy/reviews?limit=5", Value::Null).await;
+        let said = self.call("cara", "list_reviews", request("list_reviews", &ivy).asking("limit=5")).await;
         assert_eq!(said["items"][0]["comment"], "Clear and kind.");
         id
     }
@@ -342,17 +348,16 @@ impl Teller {
         self.stage.app.clock.set(START.parse::<jiff::Timestamp>().unwrap() - 1.hour());
         let id = self.book(LATER[0]).await;
         self.stage.advance(1);
-        let moved = json!({ "startTime": LATER[1] });
-        self.ask("reschedule_booking", "cara", "POST", &format!("/api/bookings/{id}/reschedule"), moved).await;
+        let booking = [("bookingId", &*id), ("startTime", LATER[1])];
+        self.ask("cara", "reschedule_booking", &booking).await;
         let other = self.book(LATER[0]).await;
-        let reason = json!({ "reason": "plans changed" });
-        self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{other}/cancel"), reason).await;
+        self.ask("cara", "cancel_booking", &[("bookingId", &other)]).await;
         // Each says something else, although nobody was seen: that is remembered.
         self.stage.app.clock.set(LATER[1].parse::<jiff::Timestamp>().unwrap() + 61.minutes());
-        self.ask("complete_booking", "ivy", "POST", &format!("/api/bookings/{id}/complete"), Value::Null).await;
-        let reason = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
-        self.ask("cancel_booking", "cara", "POST", &format!("/api/bookings/{id}/cancel"), reason).await;
-        self.ask("list_all_bookings", ADMIN, "GET", "/api/admin/bookings?limit=5", Value::Null).await;
+        self.ask("ivy", "complete_booking", &booking).await;
+        let objection = json!({ "reason": "nobody came", "code": "DID_NOT_TAKE_PLACE" });
+        self.call("cara", "cancel_booking", request("cancel_booking", &booking).with(objection)).await;
+        self.call(ADMIN, "list_all_bookings", request("list_all_bookings", &[]).asking("limit=5")).await;
         self.settle(&id).await;
         self.somebody_leaves().await;
     }
@@ -373,8 +378,8 @@ impl Teller {
     /// A candidate with a coming booking deletes their account.
     async fn somebody_leaves(&mut self) {
         self.stage.world.add_candidate("cleo", 100).await;
-        let wanted = json!({ "interviewerId": "ivy", "startTime": "2026-11-23T10:00:00Z" });
-        self.ask("create_booking", "cleo", "POST", "/api/bookings", wanted).await;
+        let wanted = [("interviewerId", "ivy"), ("startTime", "2026-11-23T10:00:00Z")];
+        self.ask("cleo", "create_booking", &wanted).await;
         self.follow().await;
         let data = json!({ "id": "cleo", "object": "user", "deleted": true });
         let gone = json!({ "type": "user.deleted", "object": "event", "data": data });
@@ -384,6 +389,16 @@ impl Teller {
         self.note("clerk_webhook", true);
         self.follow().await;
     }
+}
+
+/// Whether it is published that a page ends where its reader says.
+fn takes_limit(route: &Route) -> bool {
+    let document = kit::openapi::document(std::slice::from_ref(route));
+    let parameters = document["paths"][route.path][route.method.to_lowercase()]["parameters"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    parameters.iter().any(|parameter| parameter["name"] == "limit")
 }
 
 fn key(item: &Value) -> String {

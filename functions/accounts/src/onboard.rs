@@ -30,6 +30,7 @@ pub fn route() -> Route {
              nothing. Candidates may receive free credits; interviewers provide their profile.",
         )
         .body::<Onboard>()
+        .example(r#"{ "role": "INTERVIEWEE", "adult": true }"#)
         .answers::<UserView>(200)
         .idempotent()
         .refuses(&[(409, "already_onboarded")])

@@ -21,6 +21,7 @@ pub fn route() -> Route {
     Route::post("sync_user", "/api/user/sync", Who::SignedIn, sync_user)
         .about("Create or update the caller's profile. The values are provisional until Clerk itself reports the user.")
         .optional_body::<SyncUser>()
+        .example(r#"{ "name": "Nora Ng", "email": "nora@example.com" }"#)
         .answers::<UserView>(200)
         .idempotent()
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))

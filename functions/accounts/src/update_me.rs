@@ -25,6 +25,7 @@ pub fn route() -> Route {
              time zone are only for interviewers.",
         )
         .body::<UpdateMe>()
+        .example(r#"{ "name": "Nora N.", "timezone": "Europe/Berlin" }"#)
         .answers::<UserView>(200)
         .idempotent()
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]))

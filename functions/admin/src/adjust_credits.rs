@@ -35,6 +35,7 @@ pub fn route() -> Route {
              an adjustment twice, even after 24 hours.",
         )
         .body::<Adjustment>()
+        .example(r#"{ "amount": 5, "reason": "a gift" }"#)
         .answers::<AdjustedView>(200)
         .requires_key()
         .refuses(&[(402, "insufficient_credits"), (409, "balance_overflow")])

@@ -32,6 +32,7 @@ pub fn route() -> Route {
              can be changed later; repeating it changes nothing.",
     )
     .body::<NewDecision>()
+    .example(r#"{ "decision": "VERIFIED" }"#)
     .answers::<UserView>(200)
     .idempotent()
     .refuses(&[(409, "verification_not_submitted")])

@@ -30,6 +30,7 @@ pub fn route() -> Route {
              end. Cancelling again changes nothing.",
         )
         .body::<CancelBooking>()
+        .example(r#"{ "reason": "plans changed" }"#)
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[(409, "booking_not_cancellable")])

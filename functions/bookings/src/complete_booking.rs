@@ -29,6 +29,7 @@ pub fn route() -> Route {
              attendance shows that the session was not held, the request is refused.",
         )
         .optional_body::<NoBody>()
+        .example("{}")
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[(409, "booking_not_ended"), (409, "session_not_held"), (409, "booking_cancelled")])

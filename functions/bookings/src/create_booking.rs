@@ -33,6 +33,7 @@ pub fn route() -> Route {
              the session, or released if the session does not take place.",
         )
         .body::<CreateBooking>()
+        .example(r#"{ "interviewerId": "user_demo_ivy", "startTime": "2026-11-23T10:00:00Z" }"#)
         .answers::<BookedView>(201)
         .idempotent()
         .refuses(&[

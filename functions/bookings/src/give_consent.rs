@@ -30,6 +30,7 @@ pub fn route() -> Route {
              consented, and stops when either withdraws consent. The call itself needs no consent.",
         )
         .body::<GiveConsent>()
+        .example(r#"{ "version": "2026-11", "record": true }"#)
         .answers::<ConsentView>(200)
         .idempotent()
         .refuses(&[(409, "booking_cancelled")])

@@ -34,6 +34,7 @@ pub fn route() -> Route {
              before the start and at most twice. The price does not change.",
         )
         .body::<RescheduleBooking>()
+        .example(r#"{ "startTime": "2026-11-23T10:00:00Z" }"#)
         .answers::<BookingView>(200)
         .idempotent()
         .refuses(&[

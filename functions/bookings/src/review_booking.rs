@@ -29,6 +29,7 @@ pub fn route() -> Route {
              the interviewer's average; the comment is published without the reviewer's name.",
         )
         .body::<ReviewBooking>()
+        .example(r#"{ "rating": 5, "comment": "Clear and kind." }"#)
         .answers::<ReviewView>(201)
         .idempotent()
         .refuses(&[(409, "booking_not_completed"), (409, "already_reviewed")])

@@ -35,6 +35,7 @@ pub fn route() -> Route {
     Route::post("suggest_questions", "/api/ai/questions", Who::Onboarded, suggest_questions)
         .about("Suggest interview questions. Nothing is stored.")
         .optional_body::<SuggestQuestions>()
+        .example(r#"{ "interviewerId": "user_demo_ivy", "count": 3 }"#)
         .answers::<Questions>(200)
         .refuses(&[(404, "not_found"), (503, "upstream_unavailable")])
         .needs(Needs::table(&[Get, BatchGet, Put]).calls(&[Provider::Gemini]).timeout_seconds(29))

@@ -26,6 +26,7 @@ pub fn route() -> Route {
              booked. A new request replaces a pending one; after a rejection, another can be submitted.",
         )
         .body::<NewVerification>()
+        .example(r#"{ "notes": "Please verify me.", "linkedinUrl": "https://www.linkedin.com/in/nora" }"#)
         .answers::<SubmittedView>(202)
         .idempotent()
         .refuses(&[(409, "already_verified")])

@@ -23,6 +23,7 @@ pub fn route() -> Route {
              Existing bookings are not affected.",
         )
         .body::<UpdateAvailability>()
+        .example(r#"{ "exceptions": ["2026-12-25"] }"#)
         .answers::<AvailabilityRule>(200)
         .idempotent()
         .refuses(&[(409, "availability_overlap")])

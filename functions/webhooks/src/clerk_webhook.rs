@@ -35,6 +35,7 @@ pub fn route() -> Route {
             "Receive events from Clerk, signed with the Svix scheme. Duplicate, outdated and irrelevant events are \
              acknowledged and ignored.",
         )
+        .example(r#"{ "type": "session.created", "data": {}, "object": "event" }"#)
         .answers::<Received>(200)
         .needs(Needs::table(&[Get, BatchGet, Put, Update, Delete]).secrets(&[Provider::Clerk]))
 }

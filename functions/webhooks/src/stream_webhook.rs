@@ -37,6 +37,7 @@ pub fn route() -> Route {
             "Receive events from Stream. The signature covers the uncompressed body. Duplicate and irrelevant \
              events are acknowledged and ignored.",
         )
+        .example(r#"{ "type": "custom", "created_at": "2026-11-20T12:00:00Z" }"#)
         .answers::<Received>(200)
         .needs(Needs::table(&[Get, BatchGet, Put]).secrets(&[Provider::Stream]))
 }

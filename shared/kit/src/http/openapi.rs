@@ -159,9 +159,15 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
     if route.who.needs_token() {
         operation["security"] = json!([{ "session": [] }]);
     }
-    if let Some(schema) = body {
+    let example = route.example.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    // Of a delivery no form is published: it is its sender's.
+    if let Some(schema) = body.or_else(|| example.is_some().then(|| json!({ "type": "object" }))) {
+        let mut content = json!({ "schema": schema });
+        if let Some(example) = example {
+            content["example"] = example;
+        }
         operation["requestBody"] =
-            json!({ "required": !route.body_is_optional, "content": { "application/json": { "schema": schema } } });
+            json!({ "required": !route.body_is_optional, "content": { "application/json": content } });
     }
     operation
 }

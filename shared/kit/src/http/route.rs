@@ -41,6 +41,8 @@ pub struct Route {
     pub body: Option<SchemaOf>,
     /// Whether it can be left out.
     pub body_is_optional: bool,
+    /// A body that it accepts, as JSON: published, and what every test sends that does not need another one.
+    pub example: Option<&'static str>,
     /// The query parameters it takes.
     pub query: Option<SchemaOf>,
     /// The status of success.
@@ -72,6 +74,7 @@ impl Route {
             about: "",
             body: None,
             body_is_optional: false,
+            example: None,
             query: None,
             status: 200,
             answer: None,
@@ -122,6 +125,11 @@ impl Route {
     #[must_use]
     pub fn optional_body<T: JsonSchema>(self) -> Self {
         Self { body_is_optional: true, ..self.body::<T>() }
+    }
+    /// Accepts a body like this.
+    #[must_use]
+    pub fn example(self, body: &'static str) -> Self {
+        Self { example: Some(body), ..self }
     }
     /// Takes these query parameters.
     #[must_use]
