@@ -566,9 +566,10 @@ pub async fn reads(scene: &Scene) -> Vec<Act> {
     let (cases, mut acts) = (cases(), Vec::new());
     for route in reading().iter().filter(|route| !cases.iter().any(|case| case.function == route.name)) {
         let request = request_of(route, &names);
-        acts.push(match route.who.needs_token() {
-            true => ask(caller(route, ["cara", "ivy", ADMIN]), request),
-            false => Act::Visit { path: request.path },
+        acts.push(if route.who.needs_token() {
+            ask(caller(route, ["cara", "ivy", ADMIN]), request)
+        } else {
+            Act::Visit { path: request.path }
         });
     }
     let nowhere = || Request { method: "GET", path: "/nowhere".to_owned(), body: Value::Null };

@@ -27,7 +27,7 @@ impl Request {
     /// The call with this query.
     #[must_use]
     pub fn asking(mut self, query: &str) -> Self {
-        self.path += &format!("?{query}");
+        self.path = format!("{}?{query}", self.path);
         self
     }
 
