@@ -5,7 +5,7 @@ use domain::booking::FeedbackState;
 use domain::ids::BookingId;
 use jiff::SignedDuration;
 use serde_json::json;
-use store::media::{self, MediaKind};
+use store::media::{self, MediaKind, StoredFile};
 use store::outbox::{Effect, Message};
 use store::{booking, outbox};
 
@@ -97,10 +97,8 @@ pub async fn feedback(stack: &Stack, command: Feedback) -> Outcome {
     if booking.feedback == Some(FeedbackState::Complete) {
         return refuse("its feedback is complete and is never written again");
     }
-    if media::list(&table, id, MediaKind::Transcript).await?.iter().all(|file| file.object_key.is_none()) {
-        return refuse(
-            "it has no transcript yet, which feedback is made from: `ops webhook show` tells what Stream told us",
-        );
+    if let Some(why) = lacks_transcript(&media::list(&table, id, MediaKind::Transcript).await?) {
+        return refuse(why);
     }
     let cause = format!("operator-{}", now().as_second());
     let effect = Effect::Feedback { booking_id: id, cause: cause.clone() };
@@ -109,4 +107,38 @@ pub async fn feedback(stack: &Stack, command: Feedback) -> Outcome {
     let sent = asked.message_body(message.to_string()).send().await?;
     show(&json!({ "bookingId": id, "feedbackBefore": booking.feedback, "messageId": sent.message_id }));
     Ok(())
+}
+
+/// Why no feedback can be made from these transcripts.
+fn lacks_transcript(files: &[StoredFile]) -> Option<&'static str> {
+    match files {
+        [] => {
+            Some("it has no transcript yet, which feedback is made from: `ops webhook show` tells what Stream told us")
+        }
+        files if files.iter().all(|file| file.object_key.is_none()) => {
+            Some("its transcript is gone: it was discarded for want of consent, or Stream said that there is none")
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcript_that_is_gone_is_told_from_one_that_has_not_come() {
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let file = |key: Option<&str>| StoredFile {
+            session_id: "s".into(),
+            filename: "f".into(),
+            object_key: key.map(str::to_owned),
+            start_time: at,
+            end_time: at,
+            bytes: 0,
+        };
+        assert!(lacks_transcript(&[]).unwrap().contains("no transcript yet"));
+        assert!(lacks_transcript(&[file(None)]).unwrap().contains("is gone"));
+        assert_eq!(lacks_transcript(&[file(None), file(Some("transcripts/1"))]), None);
+    }
 }
