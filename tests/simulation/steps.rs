@@ -114,7 +114,7 @@ pub fn weather(random: &mut Random, step: &Step) -> Weather {
         step => matches!(step, Step::Relay),
     };
     if asks_indexes && random.percent(30) {
-        return Weather::StaleIndex { times: 2 };
+        return Weather::StaleIndex { times: 4 };
     }
     if !random.percent(25) {
         return Weather::Fair;

@@ -172,7 +172,7 @@ impl Run {
         self.step(&Step::Relay, Weather::Fair).await?;
         let is_asked = |queued: &&Queued| matches!(queued.message.effect, Effect::CancelBookings { .. });
         let asked = self.pool.queue.iter().find(is_asked).cloned().ok_or("nobody cancels")?;
-        self.step(&Step::Work(asked.clone()), Weather::StaleIndex { times: 2 }).await?;
+        self.step(&Step::Work(asked.clone()), Weather::StaleIndex { times: 4 }).await?;
         assert!(self.model.bookings[&booking].is_scheduled(), "nobody knows of it");
         let again = self.pool.queue.iter().find(is_asked).cloned().ok_or("the message does not come back")?;
         assert_eq!(again.receives, asked.receives + 1);

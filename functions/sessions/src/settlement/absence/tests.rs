@@ -102,11 +102,11 @@ async fn a_booking_that_the_indexes_do_not_show_yet_is_cancelled_when_they_do() 
         book(&stage, 2, hours(4)).await;
         book(&stage, 3, hours(180 * 24)).await;
         testing::delete(&stage.world, gone).await;
-        faults.let_indexes_lag(2);
+        faults.let_indexes_lag(4);
         let failure = run(&app, cancel(gone)).await.unwrap_err();
         let patiently = Again::Patiently { named: None };
         assert_eq!((failure.error.code(), failure.again), (Some("upstream_unavailable"), patiently));
-        assert_eq!(faults.calm(), 2, "both indexes were asked");
+        assert_eq!(faults.calm(), 4, "both indexes were asked, for what comes and for what is over");
         assert_eq!(code(&stage, 1).await, Some(CancelCode::AccountDeleted.into()));
         assert!(stage.booking_of(id(2)).await.is_scheduled());
         run(&app, cancel(gone)).await.unwrap();
@@ -128,9 +128,9 @@ async fn what_an_index_still_shows_of_an_older_time_is_judged_as_it_is() {
     store::booking::replace(&mut tx, &before, &after).unwrap();
     tx.commit(&stage.app.table).await.unwrap();
     testing::delete(&stage.world, "ivy").await;
-    faults.let_indexes_lag(2);
+    faults.let_indexes_lag(4);
     run(&app, cancel("ivy")).await.unwrap();
-    faults.let_indexes_lag(2);
+    faults.let_indexes_lag(4);
     run(&app, cancel("ivy")).await.unwrap();
     assert_eq!(code(&stage, 1).await, Some(CancelCode::AccountDeleted.into()));
     assert!(stage.booking_of(id(1)).await.has_recording);
