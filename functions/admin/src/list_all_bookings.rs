@@ -23,12 +23,11 @@ async fn list_all_bookings(
     read: Read<Admin, Query<page::Asked>>,
 ) -> Result<Json<List<BookingView>>, Error> {
     let (Query(asked), now) = (&read.asked, app.now());
-    let place = page::place(asked.limit, asked.cursor.as_deref(), MonthPlace::parse);
-    let (limit, from) = read.check(&app, place).await?;
+    let (limit, from) = read.place(&app, asked.limit, asked.cursor.as_deref(), MonthPlace::parse).await?;
     let page = all_bookings::page(&app.table, from.unwrap_or_else(|| MonthPlace::newest(now)), limit);
-    let (Admin(me), (bookings, next_cursor)) = meanwhile(read.caller(&app), page).await?;
+    let (Admin(me), (bookings, next)) = meanwhile(read.caller(&app), page).await?;
     let items = shown::bookings(&app.table, &bookings, &me, now).await?;
-    Ok(Json(List { items, next_cursor }))
+    Ok(read.page(items, next))
 }
 
 #[cfg(test)]

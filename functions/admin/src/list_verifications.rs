@@ -73,17 +73,17 @@ async fn list_verifications(
     read: Read<Admin, Query<page::Asked>>,
 ) -> Result<Json<List<VerificationView>>, Error> {
     let Query(asked) = &read.asked;
-    let place = page::place(asked.limit, asked.cursor.as_deref(), store::user::undecided_cursor);
-    let (limit, after) = read.check(&app, place).await?;
+    let place = read.place(&app, asked.limit, asked.cursor.as_deref(), store::user::undecided_cursor);
+    let (limit, after) = place.await?;
     let undecided = store::user::undecided(&app.table, limit, after);
-    let (_, (requests, next_cursor)) = meanwhile(read.caller(&app), undecided).await?;
+    let (_, (requests, next)) = meanwhile(read.caller(&app), undecided).await?;
     let profiles: Vec<_> = requests.iter().map(|r| keys::profile(&r.interviewer_id)).collect();
     let people = app.table.batch_get(&profiles).await?;
     let mut items = Vec::with_capacity(requests.len());
     for (request, profile) in requests.into_iter().zip(&profiles) {
         items.extend(VerificationView::of(request, people.get(profile)?));
     }
-    Ok(Json(List { items, next_cursor }))
+    Ok(read.page(items, next))
 }
 
 #[cfg(test)]

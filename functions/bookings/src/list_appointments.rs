@@ -7,7 +7,7 @@ use kit::error::Error;
 use kit::needs::Needs;
 use kit::needs::Table::{BatchGet, Get};
 use kit::read::meanwhile;
-use kit::{App, Json, Query, Read, Route, Who, page, shown};
+use kit::{App, Json, Query, Read, Route, Who, shown};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::appointments;
@@ -55,16 +55,15 @@ async fn list_appointments(
         Scope::Upcoming => appointments::Scope::Upcoming,
         Scope::Past => appointments::Scope::Past,
     };
-    let place = page::place(asked.limit, asked.cursor.as_deref(), appointments::place);
-    let (limit, after) = read.check(&app, place).await?;
+    let (limit, after) = read.place(&app, asked.limit, asked.cursor.as_deref(), appointments::place).await?;
     let of = |side| appointments::of_person(&app.table, read.user_id(), side, scope, now, limit, after.clone());
     // On which side of bookings somebody is, their role says, which is being read: both are asked for, and one is empty.
     let both = async { tokio::try_join!(of(Party::Interviewee), of(Party::Interviewer)) };
     let (caller, (as_interviewee, as_interviewer)) = meanwhile(read.caller(&app), both).await?;
-    let (bookings, next_cursor) = match caller.side {
+    let (bookings, next) = match caller.side {
         Party::Interviewee => as_interviewee,
         Party::Interviewer => as_interviewer,
     };
     let items = shown::bookings(&app.table, &bookings, &caller.user, now).await?;
-    Ok(Json(List { items, next_cursor }))
+    Ok(read.page(items, next))
 }

@@ -25,11 +25,12 @@ async fn list_availability(
     read: Read<Interviewer, Query<page::Asked>>,
 ) -> Result<Json<List<AvailabilityRule>>, Error> {
     let Query(asked) = &read.asked;
-    let (limit, after) = read.check(&app, page::place(asked.limit, asked.cursor.as_deref(), place)).await?;
+    let (limit, after) = read.place(&app, asked.limit, asked.cursor.as_deref(), place).await?;
     let wanted = keys::availability(read.user_id());
     let (_, items) = read.with(&app, std::slice::from_ref(&wanted)).await?;
     let mine: Option<Availability> = items.get(&wanted)?;
-    Ok(Json(page_of(mine.unwrap_or_default().rules, limit, after)))
+    let (rules, next) = page_of(mine.unwrap_or_default().rules, limit, after);
+    Ok(read.page(rules, next))
 }
 
 fn place(text: &str) -> Result<AvailabilityId, ValidationError> {
@@ -37,14 +38,18 @@ fn place(text: &str) -> Result<AvailabilityId, ValidationError> {
 }
 
 /// Ids are ordered by time, so that a page follows another even where the rule between them was removed.
-fn page_of(mut rules: Vec<AvailabilityRule>, limit: usize, after: Option<AvailabilityId>) -> List<AvailabilityRule> {
+fn page_of(
+    mut rules: Vec<AvailabilityRule>,
+    limit: usize,
+    after: Option<AvailabilityId>,
+) -> (Vec<AvailabilityRule>, Option<String>) {
     rules.sort_unstable_by_key(|rule| rule.availability_id);
     rules.retain(|rule| after.is_none_or(|after| rule.availability_id > after));
     let has_more = rules.len() > limit;
     rules.truncate(limit);
     let last = rules.last().filter(|_| has_more);
-    let next_cursor = last.map(|rule| cursor::encode(&rule.availability_id.to_string()));
-    List { items: rules, next_cursor }
+    let next = last.map(|rule| cursor::encode(&rule.availability_id.to_string()));
+    (rules, next)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use kit::callers::Anybody;
 use kit::needs::Needs;
 use kit::needs::Table::{Get, QueryTable};
 use kit::read::meanwhile;
-use kit::{App, Error, Json, Query, Read, Route, Who, page};
+use kit::{App, Error, Json, Query, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use store::directory::{self, Wanted};
@@ -45,12 +45,11 @@ async fn list_interviewers(
     read: Read<Anybody, Query<Filter>>,
 ) -> Result<Json<List<InterviewerCardView>>, Error> {
     let Query(filter) = &read.asked;
-    let place = page::place(filter.limit, filter.cursor.as_deref(), directory::page_cursor);
-    let (limit, after) = read.check(&app, place).await?;
+    let (limit, after) = read.place(&app, filter.limit, filter.cursor.as_deref(), directory::page_cursor).await?;
     let wanted = Wanted { category: filter.category, min_years: filter.min_years, max_rate: filter.max_rate };
     let cards = directory::page(&app.table, &wanted, limit, after);
-    let (_, (cards, next_cursor)) = meanwhile(read.caller(&app), cards).await?;
-    Ok(Json(List { items: cards.into_iter().map(InterviewerCardView::of).collect(), next_cursor }))
+    let (_, (cards, next)) = meanwhile(read.caller(&app), cards).await?;
+    Ok(read.page(cards.into_iter().map(InterviewerCardView::of).collect(), next))
 }
 
 #[cfg(test)]

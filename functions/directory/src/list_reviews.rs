@@ -52,10 +52,10 @@ async fn list_reviews(
     read: Read<Anybody, (Path<UserId>, Query<page::Asked>)>,
 ) -> Result<Json<List<InterviewerReviewView>>, Error> {
     let (Path(interviewer), Query(asked)) = &read.asked;
-    let (limit, after) = read.check(&app, page::place(asked.limit, asked.cursor.as_deref(), review::place)).await?;
+    let (limit, after) = read.place(&app, asked.limit, asked.cursor.as_deref(), review::place).await?;
     let reviews = review::of_interviewer(&app.table, interviewer, limit, after);
-    let (_, (reviews, next_cursor)) = meanwhile(known(&app, &read, interviewer), reviews).await?;
-    Ok(Json(List { items: reviews.into_iter().map(Into::into).collect(), next_cursor }))
+    let (_, (reviews, next)) = meanwhile(known(&app, &read, interviewer), reviews).await?;
+    Ok(read.page(reviews.into_iter().map(Into::into).collect(), next))
 }
 
 #[cfg(test)]
@@ -111,7 +111,8 @@ mod tests {
                     world.call("dan", "GET", &format!("{PATH}?limit={limit}{cursor}"), Value::Null).await.expect(200);
                 seen.extend(list["items"].as_array().unwrap().iter().map(|r| r["rating"].as_u64().unwrap()));
                 let Some(next) = list["nextCursor"].as_str() else { break };
-                assert!(!store::cursor::decode(next).unwrap().contains("bkg_"));
+                let place = next.rsplit_once('.').unwrap().0;
+                assert!(!store::cursor::decode(place).unwrap().contains("bkg_"));
                 cursor = format!("&cursor={next}");
             }
             assert_eq!(seen, [5, 4, 3, 2, 1], "{limit} at a time");
@@ -136,7 +137,12 @@ mod tests {
     #[tokio::test]
     async fn nonsense_in_the_query_is_refused_by_name() {
         let world = world().await;
-        let place = |text: &str| format!("cursor={}", store::cursor::encode(text));
+        for rating in [4, 5] {
+            review(&world, "cara", "ivy", rating, None).await;
+        }
+        let first = world.call("cara", "GET", &format!("{PATH}?limit=1"), Value::Null).await.expect(200);
+        let mark = first["nextCursor"].as_str().unwrap().rsplit_once('.').unwrap().1;
+        let place = |text: &str| format!("cursor={}.{mark}", store::cursor::encode(text));
         for (query, field) in [
             ("limit=0".to_owned(), "limit"),
             ("cursor=abc".to_owned(), "cursor"),

@@ -10,7 +10,7 @@ use kit::callers::Onboarded;
 use kit::needs::Needs;
 use kit::needs::Table::{Get, QueryTable};
 use kit::read::meanwhile;
-use kit::{App, Error, Json, Query, Read, Route, Who, page};
+use kit::{App, Error, Json, Query, Read, Route, Who};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::wallet::{self, StatementFilter};
@@ -90,12 +90,11 @@ async fn list_transactions(
     read: Read<Onboarded, Query<Filter>>,
 ) -> Result<Json<List<TransactionView>>, Error> {
     let Query(filter) = &read.asked;
-    let place = page::place(filter.limit, filter.cursor.as_deref(), wallet::statement_cursor);
-    let (limit, after) = read.check(&app, place).await?;
+    let (limit, after) = read.place(&app, filter.limit, filter.cursor.as_deref(), wallet::statement_cursor).await?;
     let wanted = StatementFilter { asset: filter.asset, kind: filter.kind };
     let statement = wallet::statement(&app.table, read.user_id(), &wanted, limit, after);
-    let (_, (lines, next_cursor)) = meanwhile(read.caller(&app), statement).await?;
-    Ok(Json(List { items: lines.into_iter().map(TransactionView::of).collect(), next_cursor }))
+    let (_, (lines, next)) = meanwhile(read.caller(&app), statement).await?;
+    Ok(read.page(lines.into_iter().map(TransactionView::of).collect(), next))
 }
 
 #[cfg(test)]

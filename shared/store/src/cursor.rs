@@ -1,5 +1,6 @@
-//! Opaque cursors. A cursor holds the place in a list and nothing else: which list it is follows from the caller and the
-//! request, so a cursor that was made up can lead nowhere the caller may not go.
+//! Opaque cursors. Here a cursor holds the place in a list and nothing else: which list it is follows from the caller and the
+//! request, so a cursor that was made up can lead nowhere the caller may not go. What users get is marked with its list besides
+//! (`kit::page`).
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -201,7 +201,7 @@ async fn appointments_are_those_that_have_not_ended_or_those_that_have() {
     for hour in [10, 12, 14] {
         book(&world, "cara", &format!("2026-11-21T{hour}:00:00Z")).await.expect(201);
     }
-    let list = |user: &'static str, query: &'static str| {
+    let list = |user: &'static str, query: &str| {
         let path = format!("/api/appointments{query}");
         let world = &world;
         async move { world.call(user, "GET", &path, Value::Null).await }
@@ -225,18 +225,25 @@ async fn appointments_are_those_that_have_not_ended_or_those_that_have() {
     let cursor = page["nextCursor"].as_str().unwrap();
     let next = world.call("cara", "GET", &format!("/api/appointments?limit=5&cursor={cursor}"), Value::Null).await;
     assert_eq!(starts(&next.expect(200)), ["14"]);
-    // A page that was asked for before time moved on, or for the other list, is gone on from all the same.
+    // A page that was asked for before time moved on is gone on from all the same; no other list takes its cursor.
     world.app.clock.set("2026-11-21T20:00:00Z".parse().unwrap());
     let path = format!("/api/appointments?cursor={cursor}");
     assert!(starts(&world.call("cara", "GET", &path, Value::Null).await.expect(200)).is_empty());
-    let ahead =
-        store::cursor::encode(&format!("2027-01-01T00:00:00Z#{}", page["items"][0]["bookingId"].as_str().unwrap()));
-    let path = format!("/api/appointments?scope=past&cursor={ahead}");
-    assert_eq!(starts(&world.call("cara", "GET", &path, Value::Null).await.expect(200)), ["14", "12", "10"]);
+    list("cara", &format!("?scope=past&cursor={cursor}")).await.refused(422, "validation_failed");
+    list("ivy", &format!("?cursor={cursor}")).await.refused(422, "validation_failed");
+    let past = list("cara", "?scope=past&limit=1").await.expect(200);
+    let id = page["items"][0]["bookingId"].as_str().unwrap();
+    let at = |start: &str, cursor: &str| {
+        let mark = cursor.rsplit_once('.').unwrap().1;
+        format!("{}.{mark}", store::cursor::encode(&format!("{start}#{id}")))
+    };
+    let ahead = at("2027-01-01T00:00:00Z", past["nextCursor"].as_str().unwrap());
+    assert_eq!(starts(&list("cara", &format!("?scope=past&cursor={ahead}")).await.expect(200)), ["14", "12", "10"]);
+    let taken = at("2026-11-21T12:00:00Z", cursor);
+    list("cara", &format!("?cursor={taken}")).await.expect(200);
     for start in ["-009999-01-02T01:59:59Z", "2026-11-21T12:00:00+00:00", "2026-11-21"] {
-        let place = store::cursor::encode(&format!("{start}#{}", page["items"][0]["bookingId"].as_str().unwrap()));
-        let path = format!("/api/appointments?cursor={place}");
-        world.call("cara", "GET", &path, Value::Null).await.refused(422, "validation_failed");
+        let place = at(start, cursor);
+        list("cara", &format!("?cursor={place}")).await.refused(422, "validation_failed");
     }
     for query in ["?cursor=nonsense", "?limit=0", "?limit=101", "?limit=x", "?scope=never", "?colour=red"] {
         list("cara", query).await.refused(422, "validation_failed");

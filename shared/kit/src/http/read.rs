@@ -7,22 +7,27 @@ use std::marker::PhantomData;
 
 use axum::extract::FromRequestParts;
 use domain::ids::UserId;
+use domain::problem::ValidationError;
 use domain::user::User;
 use http::request::Parts;
 use providers::clerk::Session;
 use serde::de::DeserializeOwned;
 use store::{Items, Key, keys};
+use views::List;
 
 use crate::App;
 use crate::error::Error;
+use crate::http::answer::Json;
 use crate::http::callers::{Caller, SignedIn, effective};
 use crate::http::extract::{Path, Query};
+use crate::http::page::Listing;
 
 /// A request that only reads, by a caller of kind `C`, for `A`: a [`Path`], a [`Query`], or both.
 #[derive(Debug)]
 pub struct Read<C, A = ()> {
     /// What is asked for.
     pub asked: A,
+    list: Listing,
     session: Session,
     caller: PhantomData<fn() -> C>,
 }
@@ -62,9 +67,10 @@ impl<C: Caller, A: Asked> FromRequestParts<App> for Read<C, A> {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
         let SignedIn(session) = SignedIn::from_request_parts(parts, app).await?;
         let asked = A::of(parts, app).await;
-        let read = Read::<C> { asked: (), session, caller: PhantomData };
+        let list = Listing::of(&session.user_id, &parts.uri);
+        let read = Read::<C> { asked: (), list, session, caller: PhantomData };
         let asked = read.check(app, asked).await?;
-        Ok(Self { asked, session: read.session, caller: PhantomData })
+        Ok(Self { asked, list: read.list, session: read.session, caller: PhantomData })
     }
 }
 
@@ -99,6 +105,22 @@ impl<C: Caller, A> Read<C, A> {
             self.caller(app).await?;
         }
         asked
+    }
+
+    /// The size of the page that is asked for, and the place that its cursor stands for, which must be one of this list.
+    pub async fn place<P>(
+        &self,
+        app: &App,
+        size: Option<u32>,
+        cursor: Option<&str>,
+        read: impl FnOnce(&str) -> Result<P, ValidationError>,
+    ) -> Result<(usize, Option<P>), Error> {
+        self.check(app, self.list.place(size, cursor, read)).await
+    }
+
+    /// One page of this list; `next` is the place that the next one begins at.
+    pub fn page<T>(&self, items: Vec<T>, next: Option<String>) -> Json<List<T>> {
+        Json(List { items, next_cursor: next.map(|place| self.list.cursor(&place)) })
     }
 
     fn admit(&self, app: &App, user: Option<User>) -> Result<C, Error> {
