@@ -71,7 +71,7 @@ async fn without_both_consents_there_is_none_once_the_door_has_closed() {
     later(&world, 29);
     told(&world, id, 404, "feedback_not_ready", "not ready").await;
     later(&world, 30);
-    told(&world, id, 409, "feedback_failed", "not both of you agree").await;
+    told(&world, id, 409, "feedback_failed", "not both parties consented").await;
 }
 
 #[tokio::test]
@@ -84,13 +84,13 @@ async fn what_was_not_copied_before_a_consent_was_withdrawn_gives_none_and_what_
     later(&world, 31);
     told(&world, id, 404, "feedback_not_ready", "not ready").await;
     agree(&world, id, "ivy", false).await;
-    told(&world, id, 409, "feedback_failed", "not both of you agree").await;
+    told(&world, id, 409, "feedback_failed", "not both parties consented").await;
     keep_transcript(&world, id, None).await;
-    told(&world, id, 409, "feedback_failed", "not both of you agree").await;
+    told(&world, id, 409, "feedback_failed", "not both parties consented").await;
     keep_transcript(&world, id, Some("transcripts/t.jsonl")).await;
     told(&world, id, 404, "feedback_not_ready", "not ready").await;
     later(&world, 2 * DAYS);
-    told(&world, id, 409, "feedback_failed", "could not be written").await;
+    told(&world, id, 409, "feedback_failed", "could not be generated").await;
 }
 
 #[tokio::test]
@@ -103,9 +103,9 @@ async fn where_nothing_was_recorded_that_is_said_when_nothing_can_come_any_more(
     later(&world, 2 * DAYS - 1);
     told(&world, id, 404, "feedback_not_ready", "not ready").await;
     later(&world, 2 * DAYS);
-    told(&world, id, 409, "feedback_failed", "nothing was heard").await;
+    told(&world, id, 409, "feedback_failed", "no speech was recorded").await;
     change(&world, id, |booking| booking.feedback = Some(FeedbackState::Failed)).await;
-    told(&world, id, 409, "feedback_failed", "could not be written").await;
+    told(&world, id, 409, "feedback_failed", "could not be generated").await;
 }
 
 #[tokio::test]
@@ -120,5 +120,5 @@ async fn where_the_candidate_did_not_come_that_is_said() {
     let reason = SettlementReason::CandidateNoShow.into();
     let settlement = Settlement { outcome: Outcome::Captured, reason, settled_at: now };
     change(&world, id, |booking| booking.state = State::Completed { completed_at: now, settlement }).await;
-    told(&world, id, 409, "feedback_failed", "did not come").await;
+    told(&world, id, 409, "feedback_failed", "did not attend").await;
 }
