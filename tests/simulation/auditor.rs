@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::keys;
 
 use crate::model::{Booking, Model};
 use crate::script::RECORDING;
@@ -34,6 +36,10 @@ pub fn shown(item: &Value) -> Value {
     })
 }
 
+fn at(instant: &Value) -> Timestamp {
+    instant.as_str().and_then(|at| at.parse().ok()).expect("an instant")
+}
+
 /// Booking, session, side, when they came and when they left.
 type Stay = (String, String, String, Option<i64>, Option<i64>);
 
@@ -46,10 +52,12 @@ struct Books {
     bookings: BTreeMap<String, Value>,
     /// By person: the quarter-hours that are taken, counted from 1970.
     calendars: BTreeMap<String, BTreeSet<i64>>,
+    /// What is due, by partition and sort key.
     due: BTreeSet<(String, String)>,
-    /// By booking, session, party and connection, when they came and left: each connection does so once here.
-    stays: BTreeMap<[String; 4], (Option<i64>, Option<i64>)>,
-    rows: BTreeSet<String>,
+    /// What was set aside, by sort key.
+    aside: BTreeSet<String>,
+    /// By booking, session, party and connection, all times at which they came and all at which they left.
+    stays: BTreeMap<[String; 4], [BTreeSet<i64>; 2]>,
     /// Booking and file name.
     /// The files that something is known of: those in the bucket, and those that nobody may have.
     files: BTreeSet<(String, String, bool)>,
@@ -72,9 +80,9 @@ impl Books {
                     let whose = [id.to_owned(), text("sessionId"), text("party"), text("connection")];
                     let left = end("leftAt");
                     let began = left.zip(item["durationSeconds"].as_i64()).map(|(left, seconds)| left - seconds);
-                    let stay = books.stays.entry(whose).or_default();
-                    stay.0 = [stay.0, end("joinedAt"), began].into_iter().flatten().min();
-                    stay.1 = stay.1.max(left);
+                    let [joins, leaves] = books.stays.entry(whose).or_default();
+                    joins.extend([end("joinedAt"), began].into_iter().flatten());
+                    leaves.extend(left);
                 }
                 // A transcription that failed has no session, and no file.
                 ("BOOKING", sk) if sk.starts_with("MEDIA#") && item["sessionId"] != "" => {
@@ -88,8 +96,10 @@ impl Books {
                     let quarters = (0..96).filter(|q| taken >> (95 - q) & 1 == 1).map(|q| midnight / 900 + q);
                     books.calendars.entry(id.to_owned()).or_default().extend(quarters);
                 }
-                ("DUE", sk) => drop(books.due.insert((id.to_owned(), sk.to_owned()))),
-                ("BOOKINGS", sk) => drop(books.rows.insert(sk.to_owned())),
+                ("DUE", sk) if id == "ASIDE" => {
+                    books.aside.extend(sk.rsplit_once('#').map(|(_, sort)| sort.to_owned()));
+                }
+                ("DUE", sk) => drop(books.due.insert((pk.clone(), sk.to_owned()))),
                 _ => {}
             }
         }
@@ -146,14 +156,16 @@ impl Books {
             demand!(*kind == wanted, "I3: {id} is {} and was settled by {kind}", booking["status"]);
             let amount = settled.map_or(&booking["creditsCharged"], |t| &t["amount"]);
             demand!(*amount == booking["creditsCharged"], "I3: {id} was settled with {amount}");
-            demand!(self.rows.contains(id), "{id} is not in the list of all bookings");
         }
         for (id, transfer) in &self.transfers {
             let booking = id.strip_prefix("hold:").or_else(|| id.strip_prefix("settle:"));
             let exists = booking.is_none_or(|booking| self.bookings.contains_key(booking));
             demand!(exists, "I3: {transfer} is of no booking");
+            // By its hold the list of all bookings finds a booking.
+            let month = keys::month_partition_of(at(&transfer["createdAt"]), id);
+            let found = transfer["gsi2pk"] == month && transfer["gsi2sk"] == id.as_str();
+            demand!(found, "{transfer} is not among the transfers of {month}");
         }
-        demand!(self.rows.len() == self.bookings.len(), "the list of all bookings has others");
         Ok(())
     }
 
@@ -168,7 +180,7 @@ impl Books {
                 Some("CANCELLED") => demand!(due_at.is_none(), "{id} is cancelled and due"),
                 _ => {}
             }
-            due.extend(due_at.map(|at| (at.chars().take(13).collect::<String>(), id.clone())));
+            due.extend(due_at.map(|_| (keys::due_row(at(&booking["dueAt"]), id).pk, id.clone())));
             if booking["status"] == "CANCELLED" {
                 continue;
             }
@@ -205,8 +217,13 @@ impl Books {
                 stays.insert((id.clone(), format!("session-{session}"), party, stay.0, stay.1));
             }
         }
-        let stored = self.stays.iter().map(|([id, session, party, _], (joined, left))| {
-            (id.clone(), session.clone(), party.clone(), *joined, *left)
+        // The first leave ends what the first join began, and so on.
+        let stored = self.stays.iter().flat_map(|([id, session, party, _], [joins, leaves])| {
+            let (joins, leaves): (Vec<i64>, Vec<i64>) =
+                (joins.iter().copied().collect(), leaves.iter().copied().collect());
+            (0..joins.len().max(leaves.len())).map(move |n| {
+                (id.clone(), session.clone(), party.clone(), joins.get(n).copied(), leaves.get(n).copied())
+            })
         });
         let stored: BTreeSet<Stay> = stored.collect();
         let lost: Vec<_> = stays.symmetric_difference(&stored).collect();
@@ -241,7 +258,12 @@ pub async fn audit(stage: &Stage, model: &Model) -> Check {
 
 /// Checks these items.
 pub fn check(items: Vec<Value>, model: &Model) -> Check {
-    let books = Books::read(items);
+    let mut books = Books::read(items);
+    // What nobody could ever settle is no booking of anybody's; nothing else lies aside.
+    books.bookings.retain(|id, _| !model.poison.contains(id));
+    books.due.retain(|(_, sort)| !model.poison.contains(sort));
+    let wronged: Vec<_> = books.aside.difference(&model.poison).collect();
+    demand!(wronged.is_empty(), "set aside, though they can be settled: {wronged:?}");
     books.money()?;
     books.holds()?;
     books.times()?;
@@ -266,7 +288,12 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
     };
     let wallet = place(&|i| starts(i, "USER#cara", "WALLET#"));
     let line = place(&|i| starts(i, "USER#cara", "TX#"));
-    let is_booking = |item: &Value| starts(item, "BOOKING#", "BOOKING");
+    // What can never be settled has no hold, and is in nobody's books.
+    let has_hold = |item: &Value| {
+        let hold = format!("TRANSFER#hold:{}", item["bookingId"].as_str().unwrap_or_default());
+        items.iter().any(|transfer| transfer["pk"] == hold.as_str())
+    };
+    let is_booking = |item: &Value| starts(item, "BOOKING#", "BOOKING") && has_hold(item);
     let could_be_double = |one: &Value, other: &Value| {
         let same = one["interviewerId"] == other["interviewerId"] && one["bookingId"] != other["bookingId"];
         same && is_booking(other) && other["status"] != "CANCELLED"
@@ -309,6 +336,16 @@ pub fn lies(items: &[Value]) -> Vec<(&'static str, &'static str, Vec<Value>)> {
             items.push(json!({ "pk": "DUE#2026-11-20T10#0", "sk": id }));
             items
         }),
+        ("what can be settled and lies aside", "set aside", {
+            let mut items = items.to_vec();
+            items.push(json!({ "pk": keys::SET_ASIDE, "sk": format!("DUE#2026-11-20T10#{}", id.as_str().unwrap()) }));
+            items
+        }),
+        (
+            "a hold that no month shows",
+            "transfers of",
+            changed(transfer("hold", &id), &|i| i["gsi2pk"] = json!("MONTH#2026-10#0")),
+        ),
         ("another reason", "predicted", changed(completed, &|i| i["settlement"]["reason"] = json!("guessed"))),
         // A leave tells the join too, so a join alone may be told twice.
         (

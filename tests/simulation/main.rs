@@ -13,6 +13,7 @@
 
 mod auditor;
 mod model;
+mod poison;
 mod race;
 mod random;
 mod script;
@@ -131,8 +132,13 @@ const MUST_HAPPEN: &[&str] = &[
     "accept done",
     "consent done",
     "door done",
+    "book forbidden",
     "event",
+    "stays under one id",
     "delete",
+    "ban",
+    "lift a ban",
+    "poison",
     "create call",
     "match recording",
     "move call",
@@ -166,6 +172,7 @@ const MUST_HAPPEN: &[&str] = &[
     "settled: cancelled_before_start",
     "settled: feedback_complete",
     "settled: account_deleted",
+    "settled: account_unavailable",
     "feedback: COMPLETE",
     "feedback: INSUFFICIENT_EVIDENCE",
 ];

@@ -246,12 +246,37 @@ pub enum Ask {
 /// A fact that Stream tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fact {
-    SessionStarted { session: u8 },
-    SessionEnded { session: u8, at: i64 },
-    Joined { session: u8, side: usize, connection: u8, at: i64 },
-    Left { session: u8, side: usize, connection: u8, joined: i64, at: i64 },
+    SessionStarted {
+        session: u8,
+    },
+    SessionEnded {
+        session: u8,
+        at: i64,
+    },
+    Joined {
+        session: u8,
+        side: usize,
+        connection: u8,
+        at: i64,
+    },
+    Left {
+        session: u8,
+        side: usize,
+        connection: u8,
+        joined: i64,
+        at: i64,
+    },
+    /// All stays under one connection id.
+    Stayed {
+        session: u8,
+        side: usize,
+        stays: Vec<Stay>,
+    },
     Other,
 }
+
+/// Stays under one id are numbered from here on.
+const UNDER_ONE_ID: u8 = 100;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Model {
@@ -259,6 +284,10 @@ pub struct Model {
     pub offers: BTreeMap<String, Offer>,
     pub candidates: Vec<String>,
     pub deleted: BTreeSet<String>,
+    /// Clerk's newest word on whether somebody is banned, by person: its number, and what it says.
+    pub words: BTreeMap<String, (i64, bool)>,
+    /// What lies in the table and can never be settled, by sort key.
+    pub poison: BTreeSet<String>,
     /// By person, key: amount.
     pub adjustments: BTreeMap<(String, String), i64>,
     remembered: BTreeMap<(String, String, String), Remembered>,
@@ -306,6 +335,10 @@ impl Model {
         let refuse = |(status, code)| Expected { status, code, ..Expected::default() };
         if self.deleted.contains(who) {
             return refuse((403, "account_deleted"));
+        }
+        // Who is banned books nothing, and gets no remembered answer about that either.
+        if matches!(ask, Ask::Book { .. } | Ask::Reschedule { .. }) && self.is_banned(who) {
+            return refuse((403, "forbidden"));
         }
         let place = key.map(|key| (who.to_owned(), path.to_owned(), key.to_owned()));
         if let Some(known) = place.as_ref().and_then(|place| self.remembered.get(place))
@@ -373,7 +406,7 @@ impl Model {
             return Err((422, "validation_failed"));
         }
         let offer = &self.offers[interviewer];
-        if !offer.accepting || self.deleted.contains(interviewer) {
+        if !offer.accepting || self.deleted.contains(interviewer) || self.is_banned(interviewer) {
             return Err((409, "interviewer_unavailable"));
         }
         if start.rem_euclid(offer.session) != offer.phase || start > now + 180 * DAY {
@@ -548,16 +581,39 @@ impl Model {
                 stay.0 = Some(*joined);
                 stay.1 = Some(*at);
             }
+            Fact::Stayed { session, side, stays } => {
+                for (connection, stay) in (UNDER_ONE_ID..).zip(stays) {
+                    booking.stays.insert((*session, *side, connection), *stay);
+                }
+            }
             Fact::Other => {}
         }
     }
 
-    /// The account of a person is gone; their bookings are cancelled by the worker that follows.
+    /// Clerk's word counts if it is newer than what is known, and nothing counts of who is deleted.
+    pub fn hear_clerk(&mut self, person: &str, number: i64, banned: bool) {
+        let known = self.words.entry(person.to_owned()).or_insert((number, banned));
+        *known = (*known).max((number, banned));
+    }
+
+    pub fn is_banned(&self, person: &str) -> bool {
+        self.words.get(person).is_some_and(|(_, banned)| *banned)
+    }
+
+    /// A person is gone, or is kept out; their coming bookings are cancelled by the worker that follows, but for those that were
+    /// held before their time. Who was let in again keeps all.
     pub fn cancel_bookings_of(&mut self, person: &str, now: i64) {
+        let reason = if self.deleted.contains(person) {
+            "account_deleted"
+        } else if self.is_banned(person) {
+            "account_unavailable"
+        } else {
+            return;
+        };
         for booking in self.bookings.values_mut() {
             let concerns = booking.candidate == person || booking.interviewer == person;
-            if concerns && booking.is_scheduled() && now < booking.start {
-                booking.state = State::Cancelled { by: "SYSTEM", reason: "account_deleted" };
+            if concerns && booking.is_scheduled() && now < booking.start && booking.finding() != Finding::Held {
+                booking.state = State::Cancelled { by: "SYSTEM", reason };
             }
         }
     }

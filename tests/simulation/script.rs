@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::{Booking, CANDIDATE, Fact, HOUR, INTERVIEWER, MINUTE};
+use crate::model::{Booking, CANDIDATE, Fact, HOUR, INTERVIEWER, MINUTE, Stay};
 use crate::random::Random;
 use tests::stage::{Stage, instant};
 use tests::transcript::{line, rich};
@@ -11,12 +11,32 @@ use tests::transcript::{line, rich};
 /// The name of every recording.
 pub const RECORDING: &str = "recording.mp4";
 
-/// One webhook.
+/// One webhook, or several that only together say what was.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub booking: String,
-    pub body: String,
+    pub bodies: Vec<String>,
     pub fact: Fact,
+}
+
+impl Event {
+    /// In another order, and some of it again.
+    pub fn shuffled(mut self, random: &mut Random) -> Self {
+        let count = self.bodies.len();
+        if count > 1 {
+            let again: Vec<String> = (0..random.below(count)).map(|_| random.pick(&self.bodies)).collect();
+            self.bodies.extend(again);
+            for place in 1..self.bodies.len() {
+                self.bodies.swap(place, random.below(place + 1));
+            }
+        }
+        self
+    }
+
+    /// The same, however it is told.
+    pub fn name(&self) -> &String {
+        self.bodies.iter().min().expect("something is told")
+    }
 }
 
 struct Writer<'a> {
@@ -29,7 +49,7 @@ impl Writer<'_> {
         let id = &self.booking.id;
         let mut body = json!({ "type": kind, "created_at": instant(at), "call_cid": format!("default:{id}") });
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.events.push(Event { booking: id.clone(), body: body.to_string(), fact });
+        self.events.push(Event { booking: id.clone(), bodies: vec![body.to_string()], fact });
     }
 
     fn stay(&mut self, random: &mut Random, session: u8, side: usize, connection: u8, from: i64, to: i64) {
@@ -53,6 +73,36 @@ impl Writer<'_> {
         // Their duration does.
         let fact = Fact::Left { session, side, connection, joined: from, at: to };
         self.tell("call.session_participant_left", to, left, fact);
+    }
+
+    /// Somebody who comes back keeps the id of their connection: several stays that only all that is told of them tells apart.
+    fn stays_under_one_id(&mut self, random: &mut Random, side: usize, stays: Vec<Stay>) {
+        let user = [&self.booking.candidate, &self.booking.interviewer][side];
+        let participant = json!({ "user": { "id": user }, "user_session_id": format!("{user}-again"), "role": "user" });
+        let (before, session) = (self.events.len(), 1);
+        let first = stays[0].0;
+        for (joined, left) in &stays {
+            let at = joined.expect("each join is told");
+            let mut participant = participant.clone();
+            participant["joined_at"] = json!(instant(at));
+            let told = json!({ "session_id": "session-1", "participant": participant });
+            self.tell("call.session_participant_joined", at, told, Fact::Other);
+            let Some(left) = *left else { continue };
+            // A leave names the join that it ends, or the first one, or none.
+            match random.below(3) {
+                0 => participant["joined_at"] = json!(instant(first.unwrap_or(at))),
+                1 => drop(participant.as_object_mut().unwrap().remove("joined_at")),
+                _ => {}
+            }
+            let mut told = json!({ "session_id": "session-1", "participant": participant });
+            if random.percent(70) {
+                told["duration_seconds"] = json!(left - at);
+            }
+            self.tell("call.session_participant_left", left, told, Fact::Other);
+        }
+        let bodies = self.events.drain(before..).flat_map(|event| event.bodies).collect();
+        let fact = Fact::Stayed { session, side, stays };
+        self.events.push(Event { booking: self.booking.id.clone(), bodies, fact });
     }
 
     fn session(&mut self, session: u8, from: i64, to: i64) {
@@ -86,7 +136,8 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
     let early = start + random.between(-8, 3) * MINUTE;
     let late = early + random.between(1, 6) * MINUTE;
     let long = end - random.between(0, 8) * MINUTE;
-    let mut sides: Vec<(u8, usize, u8, i64, i64)> = match random.below(9) {
+    let mut comes_back = random.percent(12).then(|| random.pick(&[CANDIDATE, INTERVIEWER]));
+    let mut sides: Vec<(u8, usize, u8, i64, i64)> = match random.below(11) {
         0 => Vec::new(),
         1 | 2 => vec![(1, INTERVIEWER, 1, early, long), (1, CANDIDATE, 1, late, long)],
         // Exactly five minutes, or one second less, or less than that.
@@ -106,8 +157,18 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
             (2, CANDIDATE, 1, long - 7 * MINUTE, long - random.pick(&[2, 3]) * MINUTE),
         ],
         // One party twice at once, from two devices.
-        _ => vec![(1, INTERVIEWER, 1, early, late), (1, INTERVIEWER, 2, early, late), (1, CANDIDATE, 1, late, long)],
+        8 => vec![(1, INTERVIEWER, 1, early, late), (1, INTERVIEWER, 2, early, late), (1, CANDIDATE, 1, late, long)],
+        // One stays and the other comes and goes.
+        _ => {
+            let stays = random.pick(&[CANDIDATE, INTERVIEWER]);
+            comes_back = Some(if stays == CANDIDATE { INTERVIEWER } else { CANDIDATE });
+            vec![(1, stays, 1, late, long)]
+        }
     };
+    if let Some(side) = comes_back {
+        let stays = again_and_again(random, early, end);
+        writer.stays_under_one_id(random, side, stays);
+    }
     sides.retain(|stay| stay.3 < stay.4);
     for (session, side, connection, from, to) in &sides {
         writer.stay(random, *session, *side, *connection, *from, *to);
@@ -137,6 +198,20 @@ pub fn script(stage: &Stage, random: &mut Random, booking: &Booking) -> Vec<Even
     // What Stream never delivers.
     writer.events.retain(|_| !random.percent(8));
     writer.events
+}
+
+/// Stays one after the other, of which the last may go on.
+fn again_and_again(random: &mut Random, from: i64, end: i64) -> Vec<Stay> {
+    let (mut stays, mut joined) = (Vec::new(), from);
+    for _ in 0..random.between(2, 5) {
+        let left = joined + random.pick(&[30, MINUTE, 150, 4 * MINUTE, 5 * MINUTE, 12 * MINUTE]);
+        stays.push((Some(joined), Some(left)));
+        joined = left + random.pick(&[10, 45, 5 * MINUTE]);
+    }
+    if random.percent(15) && joined < end {
+        stays.push((Some(joined), None));
+    }
+    stays
 }
 
 fn thin(booking: &Booking) -> String {

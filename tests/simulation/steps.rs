@@ -6,6 +6,7 @@ use serde_json::json;
 use store::outbox::Effect;
 
 use crate::model::{Ask, Booking, DAY, HOUR, MINUTE, Model};
+use crate::poison::Poison;
 use crate::random::Random;
 use crate::script::Event;
 use tests::stage::{ADMIN, Queued, instant};
@@ -31,6 +32,16 @@ pub enum Step {
         person: String,
         body: String,
     },
+    /// Clerk tells that somebody is banned, or is not any more.
+    Ban {
+        person: String,
+        /// Of two words the one with the greater number is the newer.
+        number: i64,
+        banned: bool,
+        body: String,
+    },
+    /// Something that cannot be settled becomes due.
+    Poison(Poison),
     Work(Queued),
     Relay,
     Sweep,
@@ -51,7 +62,11 @@ impl Step {
                 Ask::Rate { .. } => "rate",
                 Ask::Accept { .. } => "accept",
             },
+            Self::Event(Event { bodies, .. }) if bodies.len() > 1 => "stays under one id",
             Self::Event(_) => "event",
+            Self::Ban { banned: true, .. } => "ban",
+            Self::Ban { .. } => "lift a ban",
+            Self::Poison(_) => "poison",
             Self::Delete { .. } => "delete",
             Self::Work(queued) => match &queued.message.effect {
                 Effect::CreateCall { .. } => "create call",
@@ -113,8 +128,11 @@ pub fn weather(random: &mut Random, step: &Step) -> Weather {
         Step::Work(queued) => matches!(queued.message.effect, Effect::CancelBookings { .. }),
         step => matches!(step, Step::Relay),
     };
+    if matches!(step, Step::Poison(_)) {
+        return Weather::Fair;
+    }
     if asks_indexes && random.percent(30) {
-        return Weather::StaleIndex { times: 4 };
+        return Weather::StaleIndex { times: u32::MAX };
     }
     if !random.percent(25) {
         return Weather::Fair;
@@ -146,6 +164,7 @@ pub struct Pool {
     told: BTreeSet<String>,
     keys: u64,
     deleted: usize,
+    words: i64,
 }
 
 impl Pool {
@@ -168,8 +187,11 @@ impl Pool {
                 51..=76 => self.event(random, model, now),
                 77..=82 => Some(Step::Relay),
                 83..=95 if !self.queue.is_empty() => Some(self.work(random)),
-                96..=97 => Some(Step::Sweep),
+                96 => Some(Step::Sweep),
+                97 if random.percent(80) => Some(Step::Sweep),
+                97 => Some(Step::Poison(Poison::draw(random, model))),
                 98 => self.delete(random, model, now),
+                99 => Some(self.ban(random, model)),
                 _ => None,
             };
             if let Some(step) = drawn {
@@ -318,7 +340,7 @@ impl Pool {
                 let due: Vec<String> = due.map(|b| b.id.clone()).collect();
                 if due.is_empty() { None } else { Some(random.pick(&due)) }
             }
-            Step::Delete { .. } | Step::Relay => None,
+            Step::Delete { .. } | Step::Ban { .. } | Step::Poison(_) | Step::Relay => None,
         };
         let Some(booking) = booking.and_then(|id| model.bookings.get(&id)) else {
             return self.draw(random, model, now);
@@ -373,7 +395,7 @@ impl Pool {
             })
             .collect();
         // Mostly what was not told yet.
-        let new: Vec<&Event> = told.iter().copied().filter(|e| !self.told.contains(&e.body)).collect();
+        let new: Vec<&Event> = told.iter().copied().filter(|e| !self.told.contains(e.name())).collect();
         // Often of a session that may be recorded, since most has to come together for a feedback.
         let recorded = |e: &&Event| model.bookings[&e.booking].may_record();
         let of_recorded: Vec<&Event> = new.iter().copied().filter(recorded).collect();
@@ -386,11 +408,11 @@ impl Pool {
         };
         if !from.is_empty() && random.percent(95) {
             let event = random.pick(from).clone();
-            self.told.insert(event.body.clone());
-            return Some(Step::Event(event));
+            self.told.insert(event.name().clone());
+            return Some(Step::Event(event.shuffled(random)));
         }
         self.events.last()?;
-        Some(Step::Event(random.pick(&self.events)))
+        Some(Step::Event(random.pick(&self.events).shuffled(random)))
     }
 
     /// Often what leads to a feedback, since most has to come together for one.
@@ -400,6 +422,20 @@ impl Pool {
         let urgent: Vec<&Queued> = self.queue.iter().filter(leads_to_feedback).collect();
         let all = urgent.is_empty() || random.percent(50);
         Step::Work(if all { random.pick(&self.queue) } else { random.pick(&urgent).clone() })
+    }
+
+    fn ban(&mut self, random: &mut Random, model: &Model) -> Step {
+        self.words += 10;
+        // Some words come before one that is older.
+        let number = self.words + if random.percent(20) { 15 } else { 0 };
+        let banned: Vec<&String> = model.words.keys().filter(|person| model.is_banned(person)).collect();
+        if !banned.is_empty() && random.percent(80) {
+            let person = random.pick(&banned).clone();
+            return ban(&person, number, false);
+        }
+        let people: Vec<&String> = model.candidates.iter().chain(model.offers.keys()).collect();
+        let person = random.pick(&people).clone();
+        ban(&person, number, random.percent(80))
     }
 
     fn delete(&mut self, random: &mut Random, model: &Model, now: i64) -> Option<Step> {
@@ -423,6 +459,15 @@ impl Pool {
             "data": { "id": person, "object": "user", "deleted": true } });
         Some(Step::Delete { person, body: body.to_string() })
     }
+}
+
+/// What Clerk tells of somebody, as its word of this number.
+pub fn ban(person: &str, number: i64, banned: bool) -> Step {
+    let at = 1_795_176_000_000 + number;
+    let data = json!({ "object": "user", "id": person, "first_name": person, "last_name": null, "image_url": "",
+        "primary_email_address_id": null, "email_addresses": [], "banned": banned, "updated_at": at });
+    let body = json!({ "type": "user.updated", "object": "event", "timestamp": at, "data": data }).to_string();
+    Step::Ban { person: person.to_owned(), number, banned, body }
 }
 
 /// A start that is mostly one that the interviewer offers within a day or two.

@@ -12,6 +12,7 @@ use testing::{Answer, Fate, Trouble};
 
 use crate::auditor::{audit, same, shown};
 use crate::model::{Ask, Booking, CANDIDATE, DAY, Expected, HOUR, INTERVIEWER, MINUTE, Model, NEW, Offer, State};
+use crate::poison::lies_aside;
 use crate::random::Random;
 use crate::script::{RECORDING, script};
 use crate::steps::{Pool, Request, Step, Weather, weather};
@@ -193,8 +194,21 @@ impl Run {
             Step::Request(Request { who, method, path, body, key, .. }) => {
                 Outcome::Answer(self.stage.call(who, method, path, body, key.as_deref()).await)
             }
-            Step::Event(event) => Outcome::Answer(self.stage.hear_stream(&event.body).await),
-            Step::Delete { body, .. } => Outcome::Answer(self.stage.hear_clerk(body).await),
+            Step::Event(event) => {
+                let (last, before) = event.bodies.split_last().expect("something is told");
+                for body in before {
+                    let answer = self.stage.hear_stream(body).await;
+                    if answer.status != 200 {
+                        return Outcome::Answer(answer);
+                    }
+                }
+                Outcome::Answer(self.stage.hear_stream(last).await)
+            }
+            Step::Delete { body, .. } | Step::Ban { body, .. } => Outcome::Answer(self.stage.hear_clerk(body).await),
+            Step::Poison(poison) => {
+                poison.put(&self.stage);
+                Outcome::Ran(true)
+            }
             Step::Work(queued) => {
                 let received = Queued { receives: queued.receives + 1, ..queued.clone() };
                 Outcome::Worked(self.stage.work(&received).await)
@@ -237,6 +251,14 @@ impl Run {
                     }
                     _ => {}
                 }
+                None
+            }
+            Step::Ban { person, number, banned, .. } => {
+                after.hear_clerk(person, *number, *banned);
+                told
+            }
+            Step::Poison(poison) => {
+                after.poison.insert(poison.sort().clone());
                 None
             }
             Step::Relay | Step::Sweep => None,
@@ -412,8 +434,12 @@ impl Run {
         }
         let (after, expected) = self.predict(&self.model, step, 0);
         let done = match step {
-            Step::Event(event) => self.was_seen("stream", &event.body).await,
-            Step::Delete { body, .. } => self.was_seen("clerk", body).await,
+            // It is told until all of it is heard.
+            Step::Event(event) if event.bodies.len() > 1 => {
+                matches!(self.act(step).await, Outcome::Answer(a) if a.status == 200)
+            }
+            Step::Event(event) => self.was_seen("stream", &event.bodies[0]).await,
+            Step::Delete { body, .. } | Step::Ban { body, .. } => self.was_seen("clerk", body).await,
             Step::Request(request) => {
                 if expected.as_ref().is_some_and(|e| e.replayed || e.status >= 400) {
                     return self.unchanged(step).await;
@@ -578,6 +604,9 @@ impl Run {
             }
         }
         let items = self.stage.items();
+        if let Some(sort) = self.model.poison.iter().find(|sort| !lies_aside(&items, sort)) {
+            return Err(format!("{sort} cannot be settled and was not set aside"));
+        }
         let waiting = items.iter().find(|item| tests::stage::waits(item));
         waiting.map_or(Ok(()), |row| Err(format!("I7: a row still waits: {row}")))
     }

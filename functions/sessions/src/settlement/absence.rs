@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use domain::attendance::Attendance;
 use domain::booking::{Applied, Booking};
 use domain::calendar::unexplained;
 use domain::ids::{BookingId, TransactionId, UserId};
@@ -52,12 +51,8 @@ async fn cancel(app: &App, user_id: &UserId, booking_id: BookingId) -> Result<Op
     let Some(before) = before.filter(|booking| !booking.is_cancelled()) else { return Ok(None) };
     let absence = person.as_ref().and_then(|person| Some((person.absence(now)?, person.version)));
     let Some((absence, version)) = absence else { return Ok(Some(before)) };
-    // Before the door opens there is nobody to have been there.
-    let attendance = if before.door().0 <= now {
-        attendance::of_booking(&app.table, booking_id).await?
-    } else {
-        Attendance::default()
-    };
+    // Also before the door opens: who has a token for another call may have been early in this one.
+    let attendance = attendance::of_booking(&app.table, booking_id).await?;
     let Applied::Now((after, release)) = before.cancel_for_absence(absence, &attendance, now) else {
         return Ok(Some(before));
     };
