@@ -20,6 +20,7 @@ pub fn areas() -> Vec<(&'static str, Vec<Function>)> {
         ("directory", directory::functions()),
         ("bookings", bookings::functions()),
         ("wallet", wallet::functions()),
+        ("payments", payments::functions()),
         ("admin", admin::functions()),
         ("webhooks", webhooks::functions()),
         ("sessions", sessions::functions()),

@@ -89,7 +89,6 @@ pub struct Plan {
     /// What a month costs, in each currency in which it is sold.
     pub prices: Vec<Money>,
     /// What it allows.
-    #[serde(flatten)]
     pub entitlements: Entitlements,
     /// Whether it can be chosen. One that cannot any more stays with those who have it.
     pub active: bool,

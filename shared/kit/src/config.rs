@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use domain::catalog::PriceFloor;
 use domain::ids::UserId;
+use domain::money::{Currency, Money};
 use providers::{Provider, Reach};
 
 /// A value that is missing or cannot be used.
@@ -45,6 +47,8 @@ pub enum Setting {
     Callers,
     /// Credits for new candidates.
     SignupCredits,
+    /// How prices are made and what payouts come to.
+    Sales,
     /// Where Stream is.
     Stream,
     /// Where Gemini is, and its models.
@@ -61,9 +65,10 @@ pub enum Setting {
 
 impl Setting {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Callers,
         Self::SignupCredits,
+        Self::Sales,
         Self::Stream,
         Self::Gemini,
         Self::Queues,
@@ -77,6 +82,14 @@ impl Setting {
         match self {
             Self::Callers => &["CLERK_ISSUER", "CLERK_JWKS", "ALLOWED_ORIGINS", "ADMIN_USER_IDS"],
             Self::SignupCredits => &["SIGNUP_CREDITS"],
+            Self::Sales => &[
+                "CATALOG_CURRENCIES",
+                "INR_PER_USD",
+                "CREDIT_PAYOUT_MINOR",
+                "PAYOUT_CURRENCY",
+                "MIN_PAYOUT_CREDITS",
+                "PLATFORM_FEE_PERCENT",
+            ],
             Self::Stream => &["STREAM_BASE_URL"],
             Self::Gemini => &["GEMINI_BASE_URL", "GEMINI_MODEL", "GEMINI_FALLBACK_MODEL"],
             Self::Queues => &["QUEUES"],
@@ -107,6 +120,43 @@ pub struct Gemini {
     pub fallback_model: String,
 }
 
+/// How prices are made and what payouts come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sales {
+    /// The currencies in which prices are shown, the default one first.
+    pub currencies: Vec<Currency>,
+    /// What a credit is paid out for, so that none is sold for less.
+    pub floor: PriceFloor,
+    /// The fewest credits of one payout.
+    pub min_payout_credits: u64,
+    /// The fee of payouts where an interviewer's plan has no other, in percent.
+    pub platform_fee_percent: u8,
+}
+
+impl Sales {
+    fn read(required: impl Fn(&'static str) -> Result<String, ConfigError>) -> Result<Self, ConfigError> {
+        let currency = |name, code: &str| Currency::of_code(code).ok_or_else(|| invalid(name, "must be INR or USD"));
+        let currencies = required("CATALOG_CURRENCIES")?;
+        let currencies: Result<Vec<Currency>, _> =
+            list(&currencies).iter().map(|code| currency("CATALOG_CURRENCIES", code)).collect();
+        let payout = Money {
+            amount_minor: number("CREDIT_PAYOUT_MINOR", &required("CREDIT_PAYOUT_MINOR")?, "minor units")?,
+            currency: currency("PAYOUT_CURRENCY", &required("PAYOUT_CURRENCY")?)?,
+        };
+        let inr_per_usd = number("INR_PER_USD", &required("INR_PER_USD")?, "rupees")?;
+        let percent: u8 = number("PLATFORM_FEE_PERCENT", &required("PLATFORM_FEE_PERCENT")?, "percent")?;
+        if percent > 100 {
+            return Err(invalid("PLATFORM_FEE_PERCENT", "must be at most 100"));
+        }
+        Ok(Self {
+            currencies: currencies?,
+            floor: PriceFloor { credit_payout: payout, inr_per_usd },
+            min_payout_credits: number("MIN_PAYOUT_CREDITS", &required("MIN_PAYOUT_CREDITS")?, "credits")?,
+            platform_fee_percent: percent,
+        })
+    }
+}
+
 /// Everything a function is told at start. Secrets are not among it. What it does not declare is absent.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -124,6 +174,8 @@ pub struct Config {
     pub callers: Option<Callers>,
     /// Credits given once to a new candidate.
     pub signup_credits: Option<u64>,
+    /// How prices are made and what payouts come to.
+    pub sales: Option<Sales>,
     /// Where the API is of each provider that is called.
     pub base_urls: BTreeMap<Provider, String>,
     /// Gemini's models.
@@ -167,6 +219,7 @@ impl Config {
             admin_user_ids: BTreeSet::new(),
             callers: None,
             signup_credits: None,
+            sales: None,
             base_urls: BTreeMap::new(),
             gemini: None,
             queues: None,
@@ -193,6 +246,7 @@ impl Config {
                 Setting::SignupCredits => {
                     config.signup_credits = Some(number("SIGNUP_CREDITS", &required("SIGNUP_CREDITS")?, "credits")?);
                 }
+                Setting::Sales => config.sales = Some(Sales::read(required)?),
                 Setting::Stream => {
                     config.base_urls.insert(Provider::Stream, required("STREAM_BASE_URL")?);
                 }
@@ -232,6 +286,7 @@ impl Config {
             admin_user_ids: if has(Setting::Callers) { self.admin_user_ids.clone() } else { BTreeSet::new() },
             callers: self.callers.clone().filter(|_| has(Setting::Callers)),
             signup_credits: self.signup_credits.filter(|_| has(Setting::SignupCredits)),
+            sales: self.sales.clone().filter(|_| has(Setting::Sales)),
             base_urls: self.base_urls.clone().into_iter().filter(|(provider, _)| called(*provider)).collect(),
             gemini: self.gemini.clone().filter(|_| has(Setting::Gemini)),
             queues: self.queues.clone().filter(|_| has(Setting::Queues)),
@@ -245,6 +300,10 @@ impl Config {
     /// Credits given once to a new candidate.
     pub fn signup_credits(&self) -> Result<u64, ConfigError> {
         self.signup_credits.ok_or(ConfigError::Undeclared("SIGNUP_CREDITS"))
+    }
+    /// How prices are made and what payouts come to.
+    pub fn sales(&self) -> Result<&Sales, ConfigError> {
+        self.sales.as_ref().ok_or(ConfigError::Undeclared("CATALOG_CURRENCIES"))
     }
     /// Gemini's models.
     pub fn gemini(&self) -> Result<&Gemini, ConfigError> {
@@ -304,6 +363,12 @@ mod tests {
                 address if address.ends_with("_BASE_URL") => "https://provider.example",
                 "SECRETS_PREFIX" => "greenroom",
                 "SIGNUP_CREDITS" => "0",
+                "CATALOG_CURRENCIES" => "INR,USD",
+                "INR_PER_USD" => "83",
+                "CREDIT_PAYOUT_MINOR" => "40",
+                "PAYOUT_CURRENCY" => "USD",
+                "MIN_PAYOUT_CREDITS" => "50",
+                "PLATFORM_FEE_PERCENT" => "20",
                 "QUEUES" => "media=https://q/1",
                 "QUEUE_URL" => "https://q/1",
                 "MEDIA_BUCKET" => "media",
@@ -354,6 +419,11 @@ mod tests {
         };
         assert!(wrong("STAGE", "production").to_string().starts_with("STAGE must be"));
         assert!(wrong("SIGNUP_CREDITS", "-1").to_string().starts_with("SIGNUP_CREDITS must be"));
+        for (name, value) in
+            [("CATALOG_CURRENCIES", "INR,EUR"), ("PAYOUT_CURRENCY", "EUR"), ("PLATFORM_FEE_PERCENT", "101")]
+        {
+            assert!(wrong(name, value).to_string().starts_with(&format!("{name} must be")));
+        }
         assert!(wrong("ADMIN_USER_IDS", "a b").to_string().starts_with("ADMIN_USER_IDS must be"));
         assert!(wrong("QUEUES", "media=http://q,http://r").to_string().starts_with("QUEUES must be"));
     }

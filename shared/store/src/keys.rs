@@ -22,6 +22,7 @@
 //! | how far a large file has been copied | `BOOKING#{id}` | `COPYING#…` | |
 //! | what the sweep reads | `DUE#{yyyy-mm-ddThh}#{shard}` | `{booking id}` | |
 //! | what no sweep can settle before it is mended | `DUE#ASIDE` | the hour and the booking id | |
+//! | what is sold: packs, plans, prices | `CATALOG` | `CATALOG` | |
 //! | how far the sweep, and the reconciler, have come | `SWEEP`, `RECONCILER` | `POSITION` | |
 //! | an idempotency record | `IDEMPOTENCY#{user}#{method path}#{key}` | `REQUEST` | |
 //! | a rate bucket | `RATE#{rule}#{user}` | `BUCKET` | |
@@ -255,6 +256,10 @@ pub const SET_ASIDE: &str = "DUE#ASIDE";
 /// A due row that was set aside.
 pub fn set_aside(at: Timestamp, sort: &str) -> Key {
     key(SET_ASIDE.to_owned(), format!("{}#{sort}", due_hour(at)))
+}
+/// What is sold.
+pub fn catalog() -> Key {
+    key("CATALOG".to_owned(), "CATALOG")
 }
 /// How far the reconciler of the ledger has come.
 pub fn reconciled_to() -> Key {

@@ -7,6 +7,7 @@ pub mod availability;
 pub mod booking;
 pub mod calendar;
 pub mod call;
+pub mod catalog;
 pub mod contention;
 pub mod cursor;
 pub mod directory;

@@ -1,0 +1,81 @@
+//! `DELETE /api/admin/packs/{packId}`: an admin takes a pack off the market.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::catalog::PackChange;
+use domain::ids::PackId;
+use kit::callers::Admin;
+use kit::config::Setting;
+use kit::extract::NoBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
+use kit::{App, Error, Path, Route, Who, Write};
+use store::Tx;
+
+use crate::catalog;
+
+/// The route.
+pub fn route() -> Route {
+    Route::delete("delete_pack", "/api/admin/packs/{packId}", Who::Admin, delete_pack)
+        .about("Stop offering a pack. What was bought before keeps its terms. It stays in the list of admins and can be offered again.")
+        .answers_empty(204)
+        .needs(Needs::table(&[Get, BatchGet, Put]).settings(&[Setting::Sales]))
+}
+
+async fn delete_pack(
+    State(app): State<App>,
+    Path(id): Path<PackId>,
+    write: Write<Admin, NoBody>,
+) -> Result<Response, Error> {
+    write.run(&app, || attempt(&app, id, &write)).await
+}
+
+async fn attempt(app: &App, id: PackId, write: &Write<Admin, NoBody>) -> Result<Response, Error> {
+    let (begun, before) = catalog::begin(app, write).await?;
+    let mut catalog = before.clone();
+    // Whoever stops offering it means it as it is now, whatever its version.
+    let version = before.pack(id).map_or(0, |pack| pack.version);
+    catalog.change_pack(
+        id,
+        version,
+        PackChange { active: Some(false), ..PackChange::default() },
+        app.config.sales()?.floor,
+    )?;
+    let mut tx = Tx::new();
+    if before != catalog {
+        store::catalog::write(&mut tx, &catalog)?;
+    }
+    begun.commit_empty(app, tx).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{is_for_admins, world};
+    use serde_json::{Value, json};
+
+    const PATH: &str = "/api/admin/packs/pck_00000000000000000000000002";
+
+    #[tokio::test]
+    async fn it_is_no_longer_offered_and_can_be_offered_again() {
+        let world = world().await;
+        for _ in 0..2 {
+            let answer = world.call("user_admin", "DELETE", PATH, Value::Null).await;
+            assert_eq!((answer.status, answer.body), (204, Value::Null));
+        }
+        let list = world.call("user_admin", "GET", "/api/admin/packs", Value::Null).await.expect(200);
+        assert_eq!((&list["items"][1]["active"], &list["items"][1]["version"]), (&json!(false), &json!(2)));
+        let back = json!({ "version": 2, "active": true });
+        world.call("user_admin", "PATCH", PATH, back).await.expect(200);
+    }
+
+    #[tokio::test]
+    async fn what_is_not_there_is_not_found() {
+        let absent = PATH.replace("02", "99");
+        world().await.call("user_admin", "DELETE", &absent, Value::Null).await.refused(404, "not_found");
+    }
+
+    #[tokio::test]
+    async fn only_admins_do_this() {
+        is_for_admins(&world().await, "DELETE", PATH, Value::Null).await;
+    }
+}

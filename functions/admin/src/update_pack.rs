@@ -1,0 +1,129 @@
+//! `PATCH /api/admin/packs/{packId}`: an admin changes a pack.
+
+use axum::extract::State;
+use axum::response::Response;
+use domain::catalog::PackChange;
+use domain::ids::PackId;
+use domain::money::Money;
+use http::StatusCode;
+use kit::callers::Admin;
+use kit::config::Setting;
+use kit::extract::RequestBody;
+use kit::needs::Needs;
+use kit::needs::Table::{BatchGet, Get, Put};
+use kit::{App, Error, Path, Route, Who, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use views::PackView;
+
+use crate::catalog;
+
+/// The route.
+pub fn route() -> Route {
+    Route::patch("update_pack", "/api/admin/packs/{packId}", Who::Admin, update_pack)
+        .about("Change a pack. What was bought before keeps its terms. Send the version that you read: if it has changed since, nothing is changed.")
+        .body::<Change>()
+        .answers::<PackView>(200)
+        .idempotent()
+        .refuses(&[(409, "version_conflict"), (409, "price_below_payout")])
+        .needs(Needs::table(&[Get, BatchGet, Put]).settings(&[Setting::Sales]))
+}
+
+/// A change of a pack. What is left out stays.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "PackChange")]
+pub struct Change {
+    /// The version that was read.
+    version: u64,
+    /// Another title, at most 120 characters.
+    #[schemars(length(min = 1, max = 120))]
+    title: Option<String>,
+    /// Another number of units.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    units: Option<u64>,
+    /// Other prices: all of them.
+    #[schemars(length(min = 1))]
+    prices: Option<Vec<Money>>,
+    /// Whether it is offered.
+    active: Option<bool>,
+}
+
+impl RequestBody for Change {}
+
+impl Change {
+    fn change(&self) -> PackChange {
+        let Change { version: _, title, units, prices, active } = self.clone();
+        PackChange { title: title.map(|title| title.trim().to_owned()), units, prices, active }
+    }
+}
+
+async fn update_pack(
+    State(app): State<App>,
+    Path(id): Path<PackId>,
+    write: Write<Admin, Change>,
+) -> Result<Response, Error> {
+    write.run(&app, || attempt(&app, id, &write)).await
+}
+
+async fn attempt(app: &App, id: PackId, write: &Write<Admin, Change>) -> Result<Response, Error> {
+    let (begun, before) = catalog::begin(app, write).await?;
+    let mut catalog = before.clone();
+    let changed = catalog.change_pack(id, write.body.version, write.body.change(), app.config.sales()?.floor)?;
+    let view = PackView::from(changed.clone());
+    catalog::commit(app, begun, (&before, &catalog), StatusCode::OK, &view).await
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::test_requests::{is_for_admins, refused_fields, world};
+    use serde_json::{Value, json};
+
+    const PATH: &str = "/api/admin/packs/pck_00000000000000000000000001";
+
+    #[tokio::test]
+    async fn a_change_needs_the_version_that_was_read() {
+        let world = world().await;
+        let change = json!({ "version": 1, "title": "Another title" });
+        let changed = world.call("user_admin", "PATCH", PATH, change.clone()).await.expect(200);
+        assert_eq!((&changed["version"], &changed["title"]), (&json!(2), &json!("Another title")));
+        world.call("user_admin", "PATCH", PATH, change).await.refused(409, "version_conflict");
+        let same = json!({ "version": 2, "title": "Another title" });
+        assert_eq!(world.call("user_admin", "PATCH", PATH, same).await.expect(200), changed);
+        let list = world.call("user_admin", "GET", "/api/admin/packs", Value::Null).await.expect(200);
+        assert_eq!(list["items"][0], changed);
+    }
+
+    #[tokio::test]
+    async fn of_two_admins_who_read_the_same_version_one_changes_it() {
+        let world = world().await;
+        let change = |title| json!({ "version": 1, "title": title });
+        let (a, b) = tokio::join!(
+            world.call("user_admin", "PATCH", PATH, change("One")),
+            world.call("user_admin", "PATCH", PATH, change("Other"))
+        );
+        let mut statuses = [a.status, b.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_is_refused_by_name() {
+        let world = world().await;
+        for (change, field) in [
+            (json!({ "title": "Another" }), "version"),
+            (json!({ "version": 1, "title": "" }), "title"),
+            (json!({ "version": 1, "prices": [] }), "prices"),
+        ] {
+            let answer = world.call("user_admin", "PATCH", PATH, change).await;
+            assert_eq!(refused_fields(&answer), [field], "{}", answer.body);
+        }
+        let absent = PATH.replace("01", "99");
+        world.call("user_admin", "PATCH", &absent, json!({ "version": 1 })).await.refused(404, "not_found");
+    }
+
+    #[tokio::test]
+    async fn only_admins_change_one() {
+        is_for_admins(&world().await, "PATCH", PATH, json!({ "version": 1 })).await;
+    }
+}
