@@ -40,6 +40,7 @@ fn what_is_made_from_the_code_is_current() {
     let update = std::env::var_os("UPDATE").is_some();
     for (path, current) in &made {
         if update {
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, current).unwrap();
         }
         let found = fs::read_to_string(path).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use axum::response::Response;
 use domain::catalog::Catalog;
+use domain::money::{Currency, Money};
 use domain::plan::Entitlements;
 use domain::rate::RateRule;
 use http::StatusCode;
@@ -37,6 +38,22 @@ pub(crate) async fn commit(
     let mut tx = Tx::new();
     store::catalog::write(&mut tx, now)?;
     begun.commit(app, tx, status, view).await
+}
+
+/// A price in one currency.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewPrice {
+    /// In the currency's minor unit: paise, cents.
+    #[schemars(range(max = 99_999_999))]
+    amount_minor: u64,
+    /// The currency.
+    currency: Currency,
+}
+
+/// Prices as they are stored.
+pub(crate) fn prices(new: &[NewPrice]) -> Vec<Money> {
+    new.iter().map(|price| Money { amount_minor: price.amount_minor, currency: price.currency }).collect()
 }
 
 /// What a plan includes; what is left out is not included.

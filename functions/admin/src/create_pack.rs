@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::catalog::Pack;
 use domain::ids::PackId;
-use domain::money::{Asset, Money};
+use domain::money::Asset;
 use http::StatusCode;
 use kit::callers::Admin;
 use kit::config::Setting;
@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use views::PackView;
 
-use crate::catalog;
+use crate::catalog::{self, NewPrice, prices};
 
 /// The route.
 pub fn route() -> Route {
@@ -43,15 +43,15 @@ pub struct NewPack {
     units: u64,
     /// Its price in each currency in which it is to be sold.
     #[schemars(length(min = 1))]
-    prices: Vec<Money>,
+    prices: Vec<NewPrice>,
 }
 
 impl RequestBody for NewPack {}
 
 impl NewPack {
     fn pack(&self, id: PackId) -> Pack {
-        let NewPack { title, asset, units, prices } = self.clone();
-        Pack { pack_id: id, version: 1, title: title.trim().to_owned(), asset, units, prices, active: true }
+        let (title, prices) = (self.title.trim().to_owned(), prices(&self.prices));
+        Pack { pack_id: id, version: 1, title, asset: self.asset, units: self.units, prices, active: true }
     }
 }
 

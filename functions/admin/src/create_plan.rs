@@ -3,7 +3,6 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::ids::PlanId;
-use domain::money::Money;
 use domain::plan::{Audience, Plan};
 use http::StatusCode;
 use kit::callers::Admin;
@@ -15,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use views::PlanView;
 
-use crate::catalog::{self, NewEntitlements};
+use crate::catalog::{self, NewEntitlements, NewPrice, prices};
 
 /// The route.
 pub fn route() -> Route {
@@ -39,7 +38,7 @@ pub struct NewPlan {
     title: String,
     /// Its price for a month in each currency in which it is to be sold: 0 in all of them for a free plan.
     #[schemars(length(min = 1))]
-    prices: Vec<Money>,
+    prices: Vec<NewPrice>,
     /// What it includes.
     entitlements: NewEntitlements,
 }
@@ -48,8 +47,8 @@ impl RequestBody for NewPlan {}
 
 impl NewPlan {
     fn plan(&self, id: PlanId) -> Plan {
-        let NewPlan { audience, title, prices, entitlements } = self.clone();
-        let (title, entitlements) = (title.trim().to_owned(), entitlements.into());
+        let (title, prices) = (self.title.trim().to_owned(), prices(&self.prices));
+        let (audience, entitlements) = (self.audience, self.entitlements.clone().into());
         Plan { plan_id: id, version: 1, audience, title, prices, entitlements, active: true }
     }
 }

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::catalog::PackChange;
 use domain::ids::PackId;
-use domain::money::Money;
 use http::StatusCode;
 use kit::callers::Admin;
 use kit::config::Setting;
@@ -16,7 +15,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use views::PackView;
 
-use crate::catalog;
+use crate::catalog::{self, NewPrice};
 
 /// The route.
 pub fn route() -> Route {
@@ -44,7 +43,7 @@ pub struct Change {
     units: Option<u64>,
     /// Other prices: all of them.
     #[schemars(length(min = 1))]
-    prices: Option<Vec<Money>>,
+    prices: Option<Vec<NewPrice>>,
     /// Whether it is offered.
     active: Option<bool>,
 }
@@ -54,6 +53,7 @@ impl RequestBody for Change {}
 impl Change {
     fn change(&self) -> PackChange {
         let Change { version: _, title, units, prices, active } = self.clone();
+        let prices = prices.as_deref().map(catalog::prices);
         PackChange { title: title.map(|title| title.trim().to_owned()), units, prices, active }
     }
 }

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::catalog::PlanChange;
 use domain::ids::PlanId;
-use domain::money::Money;
 use http::StatusCode;
 use kit::callers::Admin;
 use kit::extract::RequestBody;
@@ -15,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use views::PlanView;
 
-use crate::catalog::{self, NewEntitlements};
+use crate::catalog::{self, NewEntitlements, NewPrice};
 
 /// The route.
 pub fn route() -> Route {
@@ -40,7 +39,7 @@ pub struct Change {
     title: Option<String>,
     /// Other prices: all of them.
     #[schemars(length(min = 1))]
-    prices: Option<Vec<Money>>,
+    prices: Option<Vec<NewPrice>>,
     /// Something else that it includes: all of it.
     entitlements: Option<NewEntitlements>,
     /// Whether it is offered.
@@ -53,6 +52,7 @@ impl Change {
     fn change(&self) -> PlanChange {
         let Change { version: _, title, prices, entitlements, active } = self.clone();
         let (title, entitlements) = (title.map(|title| title.trim().to_owned()), entitlements.map(Into::into));
+        let prices = prices.as_deref().map(catalog::prices);
         PlanChange { title, prices, entitlements, active }
     }
 }

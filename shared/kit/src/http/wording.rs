@@ -99,6 +99,10 @@ fn in_words(said: &str) -> Cow<'static, str> {
         said if said.starts_with("invalid type: ") || said.starts_with("invalid value: ") => {
             must_be(expected.and_then(form))
         }
+        // serde reads a list as an object too, where it is long enough.
+        said if said.starts_with("invalid length ") && said.contains(", expected struct ") => {
+            must_be(Some("an object".into()))
+        }
         // serde_json takes what cannot name one of a set, such as null or a number, for an error of syntax.
         "expected value" => must_be(Some(A_NAME.into())),
         "number out of range" => must_be(Some(A_NUMBER.into())),
@@ -227,6 +231,7 @@ mod tests {
             (r#"{"inner":{}}"#, "inner.role", "is required"),
             (r#"{"inner":{"role":"ADMIN","inner":{}}}"#, "inner.inner.role", "is required"),
             (r#"{"inner":1}"#, "inner", "must be an object"),
+            (r#"{"inner":[]}"#, "inner", "must be an object"),
             (r#"{"asset":null,"names":"x"}"#, "names", "must be an array"),
             (r#"{"names":[1]}"#, "names[0]", "must be a string"),
             (r#"{"names":["\ud83d"]}"#, "names[0]", "must be Unicode text: half a pair such as \\ud83d alone is none"),

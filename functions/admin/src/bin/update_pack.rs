@@ -1,0 +1,4 @@
+//! Serves `update_pack`.
+fn main() -> std::process::ExitCode {
+    kit::serve::serve_http(admin::update_pack::route())
+}
