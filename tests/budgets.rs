@@ -43,11 +43,16 @@ clerk_webhook        2   3  9
 complete_booking     3   7  8
 create_availability  2   4  8
 create_booking       2   9 32
+create_pack          2   4 10
+create_plan          2   4 10
 decide_verification  2   5 15
 delete_availability  2   4  6
+delete_pack          2   4  8
+delete_plan          2   4  8
 docs_page            0   0  0
 get_booking          2   3  0
 get_call             2   4  0
+get_catalog          1   1  0
 get_feedback         1   3  0
 get_interviewer      1   2  0
 get_me               1   1  0
@@ -60,6 +65,8 @@ list_all_bookings    3  13  0
 list_appointments    2 3.5  0
 list_availability    1   2  0
 list_interviewers    1   2  0
+list_packs           1   2  0
+list_plans           1   2  0
 list_reviews         1   3  0
 list_slots           1   4  0
 list_transactions    1   2  0
@@ -79,6 +86,8 @@ suggest_questions    2   4  2
 sync_user            2   3  4
 update_availability  2   4  8
 update_me            2   3  6
+update_pack          2   4 10
+update_plan          2   4 10
 ";
 
 /// What a route that reads may take without a line of its own: calls in a row, read units; and it writes nothing.

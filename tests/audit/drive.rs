@@ -130,6 +130,12 @@ impl People {
         stack.make(&cara, request("cancel_booking", &names).with(reason.clone())).await.expect(200);
         let Request { method, path, body } = request("adjust_credits", &names).with(reason);
         stack.call_with(ADMIN, method, &path, body, Some("audit")).await.expect(200);
+        for (kind, id) in [("pack", "packId"), ("plan", "planId")] {
+            let made = stack.make(ADMIN, request(&format!("create_{kind}"), &[])).await.expect(201);
+            let one = [(id, made[id].as_str().unwrap())];
+            stack.make(ADMIN, request(&format!("update_{kind}"), &one)).await.expect(200);
+            stack.make(ADMIN, request(&format!("delete_{kind}"), &one)).await.expect(204);
+        }
     }
 
     /// Sessions that are over and not settled; the schedules run after this test.

@@ -121,6 +121,22 @@ fn people() -> Vec<Case> {
                 ask(ADMIN, request("adjust_credits", &[("userId", "cara")]))
             })
         }),
+        case("create_pack", "a new one", |_| Box::pin(async { ask(ADMIN, request("create_pack", &[])) })),
+        case("update_pack", "its title", |_| {
+            Box::pin(async { ask(ADMIN, request("update_pack", &[("packId", "pck_00000000000000000000000001")])) })
+        }),
+        case("delete_pack", "one that is offered", |_| {
+            Box::pin(async { ask(ADMIN, request("delete_pack", &[("packId", "pck_00000000000000000000000001")])) })
+        })
+        .then(Second::Same),
+        case("create_plan", "a new one", |_| Box::pin(async { ask(ADMIN, request("create_plan", &[])) })),
+        case("update_plan", "its title", |_| {
+            Box::pin(async { ask(ADMIN, request("update_plan", &[("planId", "pln_00000000000000000000000001")])) })
+        }),
+        case("delete_plan", "one that is offered", |_| {
+            Box::pin(async { ask(ADMIN, request("delete_plan", &[("planId", "pln_00000000000000000000000001")])) })
+        })
+        .then(Second::Same),
         case("suggest_questions", "by category", |_| {
             Box::pin(async {
                 ask("cara", request("suggest_questions", &[("interviewerId", "ivy")]))

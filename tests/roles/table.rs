@@ -86,6 +86,20 @@ get_user            own       | 401    new     new    new     | role role role  
 get_user            foreign   | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
 adjust_credits      own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 adjust_credits      foreign   | 401    new     new    new     | role role role  role  404   gone | act   act   act
+
+get_catalog         -         | ok     ok      ok     ok      | ok   ok   ok    ok    ok    ok   | ok    ok    ok
+list_packs          -         | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+create_pack         -         | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+update_pack         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+update_pack         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+delete_pack         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+delete_pack         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+list_plans          -         | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+create_plan         -         | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+update_plan         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+update_plan         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+delete_plan         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
+delete_plan         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 ";
 
 /// What a caller is answered.

@@ -220,6 +220,12 @@ impl Teller {
         self.ask("nora", "update_availability", &rule).await;
         self.ask("nora", "delete_availability", &rule).await;
         self.ask(ADMIN, "adjust_credits", &[("userId", "cara")]).await;
+        for (kind, id) in [("pack", "packId"), ("plan", "planId")] {
+            let made = self.ask(ADMIN, &format!("create_{kind}"), &[]).await;
+            let one = [(id, made[id].as_str().unwrap())];
+            self.ask(ADMIN, &format!("update_{kind}"), &one).await;
+            self.ask(ADMIN, &format!("delete_{kind}"), &one).await;
+        }
     }
 
     async fn book(&mut self, start: &str) -> String {

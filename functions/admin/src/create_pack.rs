@@ -23,6 +23,10 @@ pub fn route() -> Route {
     Route::post("create_pack", "/api/admin/packs", Who::Admin, create_pack)
         .about("Add a pack to the catalog.")
         .body::<NewPack>()
+        .example(
+            r#"{ "title": "100 credits", "asset": "CREDIT", "units": 100,
+                "prices": [{ "amountMinor": 5000, "currency": "USD" }] }"#,
+        )
         .answers::<PackView>(201)
         .idempotent()
         .refuses(&[(409, "price_below_payout"), (409, "catalog_full")])
@@ -75,7 +79,7 @@ mod tests {
     const PATH: &str = "/api/admin/packs";
 
     fn new() -> Value {
-        json!({ "title": "100 credits", "asset": "CREDIT", "units": 100, "prices": [{ "amountMinor": 5000, "currency": "USD" }] })
+        serde_json::from_str(super::route().example.unwrap()).unwrap()
     }
 
     #[tokio::test]

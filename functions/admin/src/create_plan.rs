@@ -21,6 +21,10 @@ pub fn route() -> Route {
     Route::post("create_plan", "/api/admin/plans", Who::Admin, create_plan)
         .about("Add a plan to the catalog.")
         .body::<NewPlan>()
+        .example(
+            r#"{ "audience": "INTERVIEWEE", "title": "Team", "prices": [{ "amountMinor": 9900, "currency": "USD" }],
+                "entitlements": { "monthlyCredits": 90, "detailedReports": true } }"#,
+        )
         .answers::<PlanView>(201)
         .idempotent()
         .refuses(&[(409, "catalog_full")])
@@ -73,7 +77,7 @@ mod tests {
     const PATH: &str = "/api/admin/plans";
 
     fn new() -> Value {
-        json!({ "audience": "INTERVIEWEE", "title": "Team", "prices": [{ "amountMinor": 9900, "currency": "USD" }], "entitlements": { "monthlyCredits": 90, "detailedReports": true } })
+        serde_json::from_str(super::route().example.unwrap()).unwrap()
     }
 
     #[tokio::test]

@@ -22,6 +22,7 @@ pub fn route() -> Route {
     Route::patch("update_pack", "/api/admin/packs/{packId}", Who::Admin, update_pack)
         .about("Change a pack. What was bought before keeps its terms. Send the version that you read: if it has changed since, nothing is changed.")
         .body::<Change>()
+        .example(r#"{ "version": 1, "title": "Another title" }"#)
         .answers::<PackView>(200)
         .idempotent()
         .refuses(&[(409, "version_conflict"), (409, "price_below_payout")])

@@ -21,6 +21,7 @@ pub fn route() -> Route {
     Route::patch("update_plan", "/api/admin/plans/{planId}", Who::Admin, update_plan)
         .about("Change a plan. Whoever has it keeps the terms under which they chose it. Send the version that you read: if it has changed since, nothing is changed.")
         .body::<Change>()
+        .example(r#"{ "version": 1, "title": "Another title" }"#)
         .answers::<PlanView>(200)
         .idempotent()
         .refuses(&[(409, "version_conflict")])

@@ -22,6 +22,7 @@ pub fn route() -> Route {
              Send the ETag of an earlier answer as If-None-Match to get 304 while nothing has changed.",
         )
         .answers::<CatalogView>(200)
+        .tagged()
         .needs(Needs::table(&[Get]).settings(&[Setting::Sales]))
 }
 

@@ -219,7 +219,7 @@ async fn replay(stack: &Stack, sender: Sender, file: &str) -> Outcome {
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
-    use providers::{Secret, clerk, stream};
+    use providers::{Secret, stream, svix};
 
     use super::*;
 
@@ -234,8 +234,8 @@ mod tests {
             let secrets = [Secret::new(secret)];
             let (own, other) = match sender {
                 Sender::Clerk => (
-                    clerk::webhook::verify(&secrets, &headers, b"{}", now).is_ok(),
-                    clerk::webhook::verify(&secrets, &headers, b"[]", now).is_ok(),
+                    svix::verify(&secrets, &headers, b"{}", now).is_ok(),
+                    svix::verify(&secrets, &headers, b"[]", now).is_ok(),
                 ),
                 Sender::Stream => (
                     stream::webhook::verify(&secrets, &headers, b"{}").is_ok(),

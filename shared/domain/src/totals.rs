@@ -98,7 +98,9 @@ mod tests {
             drawn in proptest::collection::vec((0usize..7, 0usize..7, any::<bool>(), 1u64..1000), 0..40),
         ) {
             let (mut one, mut other) = (Totals::default(), Totals::default());
-            drawn.iter().for_each(|drawn| one.add(&moved(*drawn)));
+            for drawn in &drawn {
+                one.add(&moved(*drawn));
+            }
             drawn.iter().rev().for_each(|drawn| other.add(&moved(*drawn)));
             prop_assert_eq!(&one, &other);
             for asset in ["CREDIT", "COPILOT_MINUTE"] {

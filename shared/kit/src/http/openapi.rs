@@ -68,6 +68,10 @@ pub fn document(routes: &[Route]) -> Value {
                     "description": "How many seconds to wait before trying again.",
                     "required": true, "schema": { "type": "integer", "minimum": 1 },
                 },
+                "ETag": {
+                    "description": "Names this version of the answer; send it as If-None-Match.",
+                    "required": true, "schema": { "type": "string" },
+                },
                 "Idempotent-Replayed": {
                     "description": "Present if this repeats the answer to an earlier request with the same key.",
                     "schema": { "type": "string", "const": "true" },
@@ -135,9 +139,16 @@ fn operation(route: &Route, body: Option<Value>, answer: Option<Value>, query: O
         success["content"] = json!({ "application/json": { "schema": schema } });
     }
     let is_remembered = route.idempotency_key != IdempotencyKey::Ignored;
-    success["headers"] =
-        headers(if is_remembered { &["X-Request-Id", "Idempotent-Replayed"] } else { &["X-Request-Id"] });
+    success["headers"] = headers(match is_remembered {
+        true => &["X-Request-Id", "Idempotent-Replayed"],
+        false if route.is_tagged => &["X-Request-Id", "ETag"],
+        false => &["X-Request-Id"],
+    });
     responses.insert(route.status.to_string(), success);
+    if route.is_tagged {
+        let unchanged = json!({ "description": "Not changed.", "headers": headers(&["X-Request-Id", "ETag"]) });
+        responses.insert("304".to_owned(), unchanged);
+    }
     for (status, codes) in refusals(route) {
         let kind = match status {
             401 => "Unauthenticated",
@@ -245,6 +256,12 @@ fn parameters(route: &Route, query: Option<Value>) -> Vec<Value> {
             "schema": { "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" },
         }));
     }
+    if route.is_tagged {
+        parameters.push(json!({
+            "name": "If-None-Match", "in": "header", "required": false,
+            "description": "The ETag of an earlier answer: 304 while nothing has changed.", "schema": { "type": "string" },
+        }));
+    }
     parameters
 }
 
@@ -252,6 +269,7 @@ fn tag(path: &str) -> &str {
     match path.trim_start_matches("/api/").split('/').next().unwrap_or_default() {
         "user" | "onboarding" => "Accounts",
         "interviewers" | "verification" | "availability" => "Directory and availability",
+        "catalog" => "Wallet and payments",
         "bookings" | "appointments" | "calls" | "ai" => "Bookings",
         "wallet" => "Wallet",
         "admin" => "Admin",

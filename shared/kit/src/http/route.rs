@@ -53,6 +53,8 @@ pub struct Route {
     pub refusals: &'static [(u16, &'static str)],
     /// What it makes of an idempotency key.
     pub idempotency_key: IdempotencyKey,
+    /// Whether its answers carry an ETag, and 304 is answered while nothing has changed.
+    pub is_tagged: bool,
     /// What it needs of its deployment.
     pub needs: Needs,
     pub(super) handler: MethodRouter<App>,
@@ -80,6 +82,7 @@ impl Route {
             answer: None,
             refusals: &[],
             idempotency_key: IdempotencyKey::Ignored,
+            is_tagged: false,
             needs: Needs::NOTHING,
             handler: on(method.1, handler),
         }
@@ -160,6 +163,11 @@ impl Route {
     #[must_use]
     pub fn requires_key(self) -> Self {
         Self { idempotency_key: IdempotencyKey::Required, ..self }
+    }
+    /// Tags its answers, so that whoever knows one is told only when it has changed.
+    #[must_use]
+    pub fn tagged(self) -> Self {
+        Self { is_tagged: true, ..self }
     }
     /// Needs this of its deployment.
     #[must_use]
