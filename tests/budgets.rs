@@ -78,7 +78,7 @@ reschedule_booking   3   9 23
 review_booking       3   5 20
 run_generation       6  10 27
 run_media            5   5  7
-run_settlement       7   9 26
+run_settlement       7  10 26
 run_stream           5   5  2
 stream_webhook       2   4  7
 submit_verification  2   3  9

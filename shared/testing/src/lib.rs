@@ -21,7 +21,7 @@ pub use fake_aws::FakeAws;
 pub use faults::{Fate, Faults, Held, Sent, Trouble, parts_listed};
 pub use gateway::{Answer, refused_fields};
 pub use meter::{Meter, Reading};
-pub use people::{availability_all_day, change, delete, interviewer_profile, new_pack, new_plan, stored};
+pub use people::{availability_all_day, change, delete, interviewer_profile, stored};
 pub use table::{Arrangement, Beginning, TABLE, dynamodb, items};
 pub use tokens::{ISSUER, ORIGIN, TokenClaims, forged_tokens, jwks, token};
 pub use world::{Options, World, noon, waiting};
