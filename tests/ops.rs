@@ -210,8 +210,12 @@ async fn a_key_is_rotated_in_two_steps_and_its_value_is_never_shown() {
     assert!(!run(begin("apiSecret")).await.well, "the same value twice");
     assert!(run(with(&["apiSecret"])).await.well);
     assert_eq!(stored().await, json!({ "apiKey": "k", "apiSecret": "new-value" }));
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     assert!(run(begin("apiKey")).await.well);
     assert_eq!(stored().await["apiKey"], "new-value");
+    let versions = secrets.list_secret_version_ids().secret_id(&id).send().await.unwrap();
+    let since = kit::secret_age::in_force(kit::secrets::Provider::Stream, versions.versions()).unwrap();
+    assert!(since[1].1 < since[0].1, "to change one key makes no other young: {since:?}");
     assert!(run(begin("webhookSecret")).await.told.contains("has no key webhookSecret"));
 }
 
@@ -235,7 +239,10 @@ async fn a_secret_that_holds_a_placeholder_is_named_with_the_way_to_fill_it() {
     assert!(!said.well, "{}", said.shown);
     assert_eq!(said.shown["clerk"]["missing"], json!(["webhookSecret"]));
     assert_eq!(said.shown["stream"]["missing"], json!(["apiKey", "apiSecret"]));
-    assert_eq!(said.shown["gemini"], json!({ "secret": format!("{name}/gemini"), "filled": true }));
+    assert_eq!(
+        said.shown["gemini"],
+        json!({ "secret": format!("{name}/gemini"), "filled": true, "daysInForce": { "apiKey": 0 } })
+    );
     assert!(said.told.contains(&format!("put-secret-value --secret-id {name}/stream")), "{}", said.told);
     assert!(!format!("{}{}", said.shown, said.told).contains("held-value"), "{}{}", said.shown, said.told);
 }

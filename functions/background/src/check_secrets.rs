@@ -23,17 +23,18 @@ pub fn task() -> Task {
     }
 }
 
-/// Tells how old the oldest secret is.
+/// Tells how old the oldest key is.
 pub fn check_secrets(app: App, _: Value) -> BoxFuture<'static, Result<Value, Error>> {
     Box::pin(async move {
         let mut oldest = 0;
         for provider in Provider::ALL {
-            let Some(put_at) = app.secrets.put_at(provider).await? else { continue };
-            let days = whole_days(put_at, app.now());
-            if days > OLD_AFTER_DAYS {
-                tracing::warn!(secret = provider.name(), days, "a secret is old");
+            for (key, since) in app.secrets.since(provider).await?.unwrap_or_default() {
+                let days = whole_days(since, app.now());
+                if days > OLD_AFTER_DAYS {
+                    tracing::warn!(secret = provider.name(), key, days, "a secret is old");
+                }
+                oldest = oldest.max(days);
             }
-            oldest = oldest.max(days);
         }
         count(Metric::SecretAgeDays, oldest, app.now());
         tracing::info!(oldest.days = oldest, "secrets checked");
@@ -48,6 +49,7 @@ fn whole_days(from: Timestamp, to: Timestamp) -> u64 {
 #[cfg(test)]
 mod tests {
     use jiff::SignedDuration;
+    use kit::secret_age;
     use kit::secrets::Secrets;
     use testing::noon;
 
@@ -69,6 +71,12 @@ mod tests {
         let mut app = stage.app.clone();
         app.secrets = Secrets::in_manager(kit::aws::Aws::at(&stage.aws.url), "greenroom");
         assert_eq!(check_secrets(app.clone(), Value::Null).await.unwrap(), json!({ "oldestDays": 91 }));
+        // Another key of the same secret was changed just now: the one that was not is as old as it was.
+        let since = [("apiKey", noon() - SignedDuration::from_hours(24 * 93)), ("apiSecret", noon())];
+        let mut rotated = version("AWSCURRENT", 0);
+        rotated["VersionId"] = json!(secret_age::version_id(&since, app.ids.unique(noon())));
+        stage.aws.kept().secrets.insert("greenroom/stream".to_owned(), json!([rotated]));
+        assert_eq!(check_secrets(app.clone(), Value::Null).await.unwrap(), json!({ "oldestDays": 93 }));
         stage.aws.kept().secrets.remove("greenroom/gemini");
         let error = check_secrets(app, Value::Null).await.unwrap_err();
         assert_eq!(error.code(), Some("upstream_unavailable"), "silence must not look like health");

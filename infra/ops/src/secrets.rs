@@ -5,6 +5,8 @@ use std::io::Read;
 
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use jiff::Timestamp;
+use kit::secret_age;
 use kit::secrets::Provider;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,7 @@ const OVERLAPPING: [&str; 2] = ["apiSecret", "webhookSecret"];
 
 #[derive(Debug, Subcommand)]
 pub enum Keys {
-    /// Tell whether each provider's secret has its keys or still a placeholder; shows no value
+    /// Tell whether each provider's secret has its keys or still a placeholder, and for how many days; shows no value
     Check,
     /// Change a key in two steps: with --from the new value comes before the old one, without it the old one is dropped
     Rotate {
@@ -50,7 +52,11 @@ async fn check(stack: &Stack) -> Outcome {
         let (name, secret) = (provider.name(), stack.secret_name(provider));
         let missing = kit::secrets::missing(provider, &stack.secret_text(provider).await?);
         let mut told = json!({ "secret": secret, "filled": missing.is_empty() });
-        if !missing.is_empty() {
+        if missing.is_empty() {
+            let days = |since: Timestamp| crate::now().duration_since(since).as_hours() / 24;
+            let ages = stack.since(provider).await?.into_iter().map(|(key, since)| (key, days(since)));
+            told["daysInForce"] = json!(ages.collect::<BTreeMap<_, _>>());
+        } else {
             told["missing"] = json!(missing);
             ways.push(format!(
                 "{secret} lacks {}: write {} with the real values to {name}.json, then\n  \
@@ -120,9 +126,16 @@ async fn rotate(stack: &Stack, provider: Provider, key: &str, from: Option<&str>
         let known = keys.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         return refuse(format!("the secret {name} has no key {key}; it has {known}"));
     }
-    let done = rotated(&mut keys, key, from.map(given).transpose()?)?;
+    let new = from.map(given).transpose()?;
+    let (now, is_new) = (crate::now(), new.is_some());
+    let done = rotated(&mut keys, key, new)?;
+    let mut since = stack.since(provider).await?;
+    for (_, since) in since.iter_mut().filter(|(of, _)| is_new && *of == key) {
+        *since = now;
+    }
     let put = stack.secrets_manager().put_secret_value().secret_id(&name);
-    put.secret_string(json!(keys).to_string()).send().await?;
+    let id = secret_age::version_id(&since, kit::app::Ids::Random.unique(now));
+    put.client_request_token(id).secret_string(json!(keys).to_string()).send().await?;
     show(&json!({ "secret": name, "key": key, "rotation": done, "inForce": "within five minutes" }));
     Ok(())
 }

@@ -9,6 +9,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_sqs::error::ProvideErrorMetadata;
+use kit::secret_age::Since;
 use kit::secrets::Provider;
 use serde_json::{Map, Value};
 use store::Table;
@@ -131,6 +132,13 @@ impl Stack {
             _ => error.into(),
         })?;
         Ok(answer.secret_string.unwrap_or_default())
+    }
+
+    /// Since when each key of a provider's secret has its value.
+    pub async fn since(&self, provider: Provider) -> Outcome<Vec<Since>> {
+        let name = self.secret_name(provider);
+        let answer = self.secrets_manager().list_secret_version_ids().secret_id(&name).send().await?;
+        kit::secret_age::in_force(provider, answer.versions()).ok_or_else(|| absent("version in force of", &name))
     }
 
     /// The keys of a provider's secret.

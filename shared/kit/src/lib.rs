@@ -11,6 +11,7 @@ pub mod http;
 pub mod invocation;
 mod log_line;
 pub mod needs;
+pub mod secret_age;
 pub mod secrets;
 pub mod serve;
 pub mod shown;

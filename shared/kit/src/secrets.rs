@@ -15,6 +15,7 @@ use serde_json::Value;
 use crate::BoxFuture;
 use crate::aws::Aws;
 use crate::error::{Error, Fault, Unavailable};
+use crate::secret_age::{self, Since};
 
 /// How long a secret is used without asking again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
@@ -188,17 +189,15 @@ impl Secrets {
         })
     }
 
-    /// When the value that is in force was put into the secret of `provider`. None where nobody knows: of fixed ones. The
-    /// value itself is not read.
-    pub fn put_at(&self, provider: Provider) -> BoxFuture<'_, Result<Option<Timestamp>, Error>> {
+    /// Since when each key of `provider` has the value that is in force. None where nobody knows: of fixed ones. No value is read.
+    pub fn since(&self, provider: Provider) -> BoxFuture<'_, Result<Option<Vec<Since>>, Error>> {
         Box::pin(async move {
             let Source::Manager { aws, prefix, client } = &self.source else { return Ok(None) };
             let client = client.get_or_init(|| aws.secrets_manager());
             let asked = client.list_secret_version_ids().secret_id(format!("{prefix}/{}", provider.name()));
             let answer =
                 asked.send().await.map_err(|e| refused(&e, prefix, provider, "secretsmanager:ListSecretVersionIds"))?;
-            let in_force = answer.versions().iter().find(|v| v.version_stages().iter().any(|s| s == "AWSCURRENT"));
-            Ok(in_force.and_then(|version| Timestamp::from_second(version.created_date()?.secs()).ok()))
+            Ok(secret_age::in_force(provider, answer.versions()))
         })
     }
 
