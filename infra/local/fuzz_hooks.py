@@ -26,7 +26,11 @@ ABSENT = {
     "availabilityId": "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV",
     "interviewerId": "user_nobody",
     "userId": "user_nobody",
+    "packId": "pck_00000000000000000000000099",
+    "planId": "pln_00000000000000000000000099",
 }
+# What is sold is nobody's own; an admin's change of one of these changes nothing that the others need.
+SOLD = {"packId": "pck_00000000000000000000000003", "planId": "pln_00000000000000000000000003"}
 # What the document says of who may call an operation, and who that is here.
 ALLOWED = {
     "anyone": ["nobody"],
@@ -83,11 +87,12 @@ def before_call(context, case, kwargs):
         "availabilityId": rule["id"],
         "interviewerId": choose.choice(PEOPLE["applicants" if name == "decide_verification" else "interviewers"]),
         "userId": choose.choice(PEOPLE["candidates"]),
+        **SOLD,
     }
     for parameter in case.path_parameters or {}:
         kind = choose.choices(["own", "foreign", "absent", "as generated"], [7, 1, 1, 1])[0]
         if kind != "as generated":
-            case.path_parameters[parameter] = {"own": own, "foreign": PEOPLE["foreign"], "absent": ABSENT}[kind][parameter]
+            case.path_parameters[parameter] = {"own": own, "foreign": PEOPLE["foreign"] | SOLD, "absent": ABSENT}[kind][parameter]
     if choose.random() < 0.4:
         complete(case, name, own["interviewerId"], booking, choose)
 
