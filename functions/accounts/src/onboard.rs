@@ -7,7 +7,7 @@ use domain::ids::TransactionId;
 use domain::ledger::{Transfer, TransferId};
 use domain::money::Asset;
 use domain::problem::{Checks, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::{Category, InterviewerProfile, Role, RoleChoice, User, Verification};
 use http::StatusCode;
 use kit::callers::Anybody;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::problem::ValidationError;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::{Identity, User};
 use http::StatusCode;
 use kit::callers::Anybody;

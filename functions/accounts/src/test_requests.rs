@@ -1,6 +1,6 @@
 //! Requests that the tests of several routes send.
 
-use domain::rate::{RateRule, TokenBucket};
+use domain::rate_limit::{RateRule, TokenBucket};
 use serde_json::{Value, json};
 use testing::{World, interviewer_profile};
 pub(crate) use testing::{change, delete, refused_fields};
@@ -23,7 +23,7 @@ pub(crate) async fn become_interviewer(world: &World, user: &str) -> Value {
 /// `user` has no rate tokens left.
 pub(crate) async fn exhaust(world: &World, user: &str) {
     let empty = TokenBucket { parts: 0, ..TokenBucket::full(RateRule::Writes, world.app.now()) };
-    store::rate::take(&world.app.table, RateRule::Writes, &user.parse().unwrap(), &empty).await.unwrap();
+    store::rate_limit::take(&world.app.table, RateRule::Writes, &user.parse().unwrap(), &empty).await.unwrap();
 }
 
 /// How often the person was written; 0 where they are not stored.

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::availability::ZoneName;
 use domain::problem::{FieldError, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::{Category, Identity, InterviewerProfile, User};
 use http::StatusCode;
 use kit::callers::Onboarded;

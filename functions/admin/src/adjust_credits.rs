@@ -8,7 +8,7 @@ use domain::ids::{TransactionId, UserId};
 use domain::ledger::{Transfer, TransferId, Wallet};
 use domain::money::Asset;
 use domain::problem::{Checks, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::{Role, User};
 use http::StatusCode;
 use jiff::Timestamp;

@@ -4,7 +4,7 @@ use axum::response::Response;
 use domain::catalog::Catalog;
 use domain::money::{Currency, Money};
 use domain::plan::Entitlements;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::Admin;
 use kit::extract::RequestBody;

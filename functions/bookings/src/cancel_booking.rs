@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::booking::{Applied, CancelCode, Cancelling};
 use domain::ids::{BookingId, TransactionId};
 use domain::problem::{Checks, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;

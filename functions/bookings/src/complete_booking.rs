@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::booking::{Applied, Completion};
 use domain::ids::{BookingId, TransactionId};
 use domain::party::Party;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::UserError;
 use http::StatusCode;
 use kit::callers::Participant;

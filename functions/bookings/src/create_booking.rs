@@ -8,7 +8,7 @@ use domain::instant::Instant;
 use domain::money::Asset;
 use domain::party::Party;
 use domain::problem::Problem as _;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::{Interviewee, LetIn};
 use kit::error::{Error, not_found};

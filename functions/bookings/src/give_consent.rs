@@ -6,7 +6,7 @@ use domain::booking::BookingError;
 use domain::call::Call;
 use domain::consent::CONSENT_VERSION;
 use domain::ids::BookingId;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::Participant;
 use kit::error::Error;

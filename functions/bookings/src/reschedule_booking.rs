@@ -7,7 +7,7 @@ use domain::calendar::quarter_hours;
 use domain::ids::BookingId;
 use domain::instant::Instant;
 use domain::party::Party;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::UserError;
 use http::StatusCode;
 use jiff::Timestamp;

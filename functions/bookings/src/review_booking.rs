@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::BookingId;
 use domain::party::Party;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::review::Review;
 use domain::user::UserError;
 use http::StatusCode;

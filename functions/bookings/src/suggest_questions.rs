@@ -6,7 +6,7 @@ use axum::extract::State;
 use domain::card::Card;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::reading::{self, Unreadable};
 use domain::text::cleaned;
 use domain::user::Category;

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::availability::{AvailabilityRule, NewAvailability};
 use domain::ids::AvailabilityId;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::Interviewer;
 use kit::extract::RequestBody;

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use domain::ids::AvailabilityId;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use kit::callers::Interviewer;
 use kit::extract::NoBody;
 use kit::needs::Needs;

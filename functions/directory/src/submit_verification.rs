@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use domain::ids::UserId;
 use domain::problem::{Checks, ValidationError};
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::{Identity, Verification};
 use http::StatusCode;
 use jiff::Timestamp;

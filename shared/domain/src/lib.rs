@@ -23,7 +23,7 @@ pub mod payout;
 pub mod plan;
 pub mod problem;
 pub mod proof;
-pub mod rate;
+pub mod rate_limit;
 pub mod reading;
 pub mod review;
 pub mod settlement;

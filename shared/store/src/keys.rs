@@ -36,7 +36,7 @@ use domain::calendar::UtcDay;
 use domain::ids::{BookingId, TransactionId, UserId};
 use domain::ledger::{TransferId, utc_month};
 use domain::money::Asset;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use domain::user::Category;
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -275,7 +275,7 @@ pub fn idempotency(user: &UserId, method: &str, path: &str, idempotency_key: &st
     key(format!("IDEMPOTENCY#{user}#{method} {path}#{idempotency_key}"), "REQUEST")
 }
 /// A rate bucket.
-pub fn rate(rule: RateRule, user: &UserId) -> Key {
+pub fn rate_limit(rule: RateRule, user: &UserId) -> Key {
     key(format!("RATE#{}#{user}", rule.name()), "BUCKET")
 }
 /// A webhook delivery.

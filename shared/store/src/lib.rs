@@ -23,7 +23,7 @@ pub mod media;
 pub mod month;
 pub mod origin;
 pub mod outbox;
-pub mod rate;
+pub mod rate_limit;
 pub mod review;
 pub mod settlement;
 pub mod sweep;

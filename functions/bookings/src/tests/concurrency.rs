@@ -4,7 +4,7 @@ use super::*;
 use axum::extract::State;
 use axum::response::Response;
 use domain::booking::BookingError;
-use domain::rate::RateRule;
+use domain::rate_limit::RateRule;
 use http::StatusCode;
 use kit::callers::Interviewee;
 use kit::extract::NoBody;

@@ -7,13 +7,13 @@
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use domain::problem::ValidationError;
-use domain::rate::{RateRule, TokenBucket};
+use domain::rate_limit::{RateRule, TokenBucket};
 use domain::user::UserError;
 use http::StatusCode;
 use jiff::Timestamp;
 use providers::clerk::Session;
 use serde::Serialize;
-use store::{Items, Key, Tx, idempotency, keys, rate};
+use store::{Items, Key, Tx, idempotency, keys, rate_limit};
 
 use crate::App;
 use crate::error::Error;
@@ -122,7 +122,7 @@ impl<C: Caller, B> Write<C, B> {
     /// this, a repeat (by answering as before), and who does it too often.
     pub async fn begin(&self, app: &App, rule: RateRule, more: &[Key]) -> Result<Begun<C>, Error> {
         let user_id = &self.session.user_id;
-        let mut wanted = vec![keys::profile(user_id), keys::rate(rule, user_id)];
+        let mut wanted = vec![keys::profile(user_id), keys::rate_limit(rule, user_id)];
         wanted.extend(self.idempotency.iter().map(|(_, request)| request.key().clone()));
         wanted.extend_from_slice(more);
         let items = app.table.batch_get(&wanted).await?;
@@ -137,7 +137,7 @@ impl<C: Caller, B> Write<C, B> {
         let bucket = if caller.is_admin() {
             None
         } else {
-            let mut bucket = rate::bucket(&items, rule, user_id, now)?;
+            let mut bucket = rate_limit::bucket(&items, rule, user_id, now)?;
             bucket.take(rule, now)?;
             Some((rule, bucket))
         };
@@ -203,7 +203,7 @@ impl<C> Begun<C> {
 
     fn take_token(&self, tx: &mut Tx) -> Result<(), Error> {
         if let Some((rule, bucket)) = &self.bucket {
-            rate::write(tx, *rule, &self.user_id, bucket)?;
+            rate_limit::write(tx, *rule, &self.user_id, bucket)?;
         }
         Ok(())
     }

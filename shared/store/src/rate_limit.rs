@@ -1,7 +1,7 @@
 //! Rate buckets.
 
 use domain::ids::UserId;
-use domain::rate::{RateRule, TokenBucket};
+use domain::rate_limit::{RateRule, TokenBucket};
 use jiff::Timestamp;
 
 use crate::error::StoreError;
@@ -10,14 +10,14 @@ use crate::{Items, Table, Tx, keys};
 
 /// The bucket that was read with `items`, or a full one.
 pub fn bucket(items: &Items, rule: RateRule, user: &UserId, now: Timestamp) -> Result<TokenBucket, StoreError> {
-    Ok(items.get(&keys::rate(rule, user))?.unwrap_or_else(|| TokenBucket::full(rule, now)))
+    Ok(items.get(&keys::rate_limit(rule, user))?.unwrap_or_else(|| TokenBucket::full(rule, now)))
 }
 
 /// Writes a bucket from which a token was taken. It expires when it would be full again.
 pub fn write(tx: &mut Tx, rule: RateRule, user: &UserId, bucket: &TokenBucket) -> Result<(), StoreError> {
     let next = TokenBucket { version: bucket.version + 1, ..*bucket };
     let full_again = bucket.updated_ms + i64::from(rule.limit().1);
-    let item = Item::new(keys::rate(rule, user), "RateBucket", &next)?.expires(full_again / 1000 + 60);
+    let item = Item::new(keys::rate_limit(rule, user), "RateBucket", &next)?.expires(full_again / 1000 + 60);
     tx.replace(item, bucket.version);
     Ok(())
 }
