@@ -42,10 +42,7 @@ fn who(route: &Route) -> &'static str {
 fn address(route: &Route) -> String {
     let booking = "bkg_01ARZ3NDEKTSV4RRFFQ69G5FAV";
     let rule = ("availabilityId", "avl_01ARZ3NDEKTSV4RRFFQ69G5FAV");
-    let (pack, plan) = ("pck_00000000000000000000000001", "pln_00000000000000000000000001");
-    let sold = [("packId", pack), ("planId", plan)];
     let names = [("bookingId", booking), ("callId", booking), rule, ("interviewerId", "ivy"), ("userId", "cara")];
-    let names = [&names[..], &sold[..]].concat();
     request_of(route, &names).path
 }
 

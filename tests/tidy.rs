@@ -110,6 +110,13 @@ fn number_after(block: &str, words: &str) -> Option<u64> {
 }
 
 #[test]
+fn what_functions_say_of_themselves_is_logged() {
+    for area in areas() {
+        assert!(kit::telemetry::OURS.contains(&&*area), "{area} is missing in shared/kit/src/telemetry.rs");
+    }
+}
+
+#[test]
 fn function_crates_do_not_depend_on_each_other_and_the_domain_on_nothing_outside() {
     let areas = areas();
     let dependencies = |path: &str| -> Vec<String> {

@@ -37,12 +37,17 @@ impl Request {
     }
 }
 
+/// What is there in every world: the catalog's own.
+const EVERYWHERE: [(&str, &str); 2] =
+    [("packId", "pck_00000000000000000000000001"), ("planId", "pln_00000000000000000000000001")];
+
 /// The example call of `route`. What is called `names[n].0` is `names[n].1`, in its path as in its body.
 pub fn request_of(route: &Route, names: &[(&str, &str)]) -> Request {
+    let names = [names, &EVERYWHERE].concat();
     let path = names.iter().fold(route.path.to_owned(), |path, (name, id)| path.replace(&format!("{{{name}}}"), id));
     assert!(!path.contains('{'), "{} asks for an id that is not named: {names:?}", route.path);
     let mut body = route.example.map_or(Value::Null, |text| serde_json::from_str(text).expect("the example is JSON"));
-    for (name, id) in names {
+    for (name, id) in &names {
         if let Some(member) = body.get_mut(name) {
             *member = json!(id);
         }

@@ -14,25 +14,28 @@ use crate::log_line::LogLine;
 /// Whether this process is a function that was started. A test is not, and its output is for people.
 static STARTED: AtomicBool = AtomicBool::new(false);
 
+/// The crates whose information is logged; of the others warnings are.
+pub const OURS: [&str; 13] = [
+    "kit",
+    "store",
+    "providers",
+    "accounts",
+    "directory",
+    "bookings",
+    "sessions",
+    "wallet",
+    "payments",
+    "admin",
+    "webhooks",
+    "background",
+    "platform",
+];
+
 /// Starts logging. `LOG_LEVEL` may say more or less than `info`; libraries say only what is worth a warning.
 pub fn start() {
     #[expect(clippy::disallowed_methods, reason = "logging starts before the configuration is read")]
     let level = std::env::var("LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
-    let ours = [
-        "kit",
-        "store",
-        "providers",
-        "accounts",
-        "directory",
-        "bookings",
-        "sessions",
-        "wallet",
-        "admin",
-        "webhooks",
-        "background",
-        "platform",
-    ];
-    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(ours.map(|name| (name, level)));
+    let filter = Targets::new().with_default(LevelFilter::WARN).with_targets(OURS.map(|name| (name, level)));
     let format = tracing_subscriber::fmt::layer().fmt_fields(JsonFields::new()).event_format(LogLine);
     STARTED.store(true, Ordering::Relaxed);
     // A second start in one process, as in tests, keeps the first.
