@@ -89,12 +89,16 @@ adjust_credits      foreign   | 401    new     new    new     | role role role  
 
 get_catalog         -         | ok     ok      ok     ok      | ok   ok   ok    ok    ok    ok   | ok    ok    ok
 list_packs          -         | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+get_pack            own       | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+get_pack            foreign   | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
 create_pack         -         | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 update_pack         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 update_pack         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 delete_pack         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 delete_pack         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 list_plans          -         | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+get_plan            own       | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
+get_plan            foreign   | 401    new     new    new     | role role role  role  ok    gone | role  role  ok
 create_plan         -         | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 update_plan         own       | 401    new     new    new     | role role role  role  ok    gone | act   act   act
 update_plan         foreign   | 401    new     new    new     | role role role  role  ok    gone | act   act   act

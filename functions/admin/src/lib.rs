@@ -7,6 +7,8 @@ pub mod create_plan;
 pub mod decide_verification;
 pub mod delete_pack;
 pub mod delete_plan;
+pub mod get_pack;
+pub mod get_plan;
 pub mod get_user;
 pub mod list_all_bookings;
 pub mod list_packs;
@@ -27,10 +29,12 @@ pub fn functions() -> Vec<kit::Function> {
         list_all_bookings::route(),
         get_user::route(),
         list_packs::route(),
+        get_pack::route(),
         create_pack::route(),
         update_pack::route(),
         delete_pack::route(),
         list_plans::route(),
+        get_plan::route(),
         create_plan::route(),
         update_plan::route(),
         delete_plan::route(),
