@@ -163,7 +163,7 @@ mod tests {
         assert!(id.as_str().unwrap().starts_with("avl_"));
         assert_eq!(
             rule,
-            json!({ "kind": "WEEKLY", "weekdays": ["MO", "WE", "FR"], "startLocal": "18:00", "endLocal": "21:00",
+            json!({ "kind": "WEEKLY", "weekdays": ["MO", "WE"], "startLocal": "18:00", "endLocal": "21:00",
                 "timezone": "Europe/Berlin", "from": "2026-11-01", "until": null, "exceptions": [],
                 "sessionMinutes": 45, "createdAt": "2026-11-20T12:00:00Z" })
         );
