@@ -134,6 +134,7 @@ async fn answer(response: Response<Body>) -> Value {
 mod tests {
     use super::*;
     use axum::routing::get;
+    use proptest::prelude::*;
 
     async fn send(path: &str, query: &str, headers: Value) -> Value {
         let router = Router::new().route("/things/{id}", get(async |path: axum::extract::Path<String>| path.0));
@@ -166,5 +167,63 @@ mod tests {
             assert_eq!(answer["headers"]["x-request-id"], "r1");
         }
         assert_eq!(respond(Router::new(), json!({ "hello": 1 })).await["statusCode"], 500);
+    }
+
+    /// A text as a client may send it, or worse.
+    fn any_text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[ -~]{0,40}",
+            proptest::collection::vec(any::<char>(), 0..8).prop_map(String::from_iter),
+            Just("/things/%2e%2e/%zz?#".to_owned()),
+            Just("[::1]:99999".to_owned()),
+        ]
+    }
+
+    /// What may stand where an event has something: that, something else, or nothing.
+    fn any_member(good: impl Strategy<Value = Value> + 'static) -> impl Strategy<Value = Option<Value>> {
+        let bad =
+            prop_oneof![Just(json!(null)), Just(json!(7)), Just(json!([])), Just(json!({})), Just(json!({ "a": [1] }))];
+        prop_oneof![8 => good.prop_map(Some), 1 => bad.prop_map(Some), 1 => Just(None)]
+    }
+
+    fn any_event() -> impl Strategy<Value = Value> {
+        let text = || any_member(any_text().prop_map(Value::from));
+        let headers = proptest::collection::vec((any_text(), any_text()), 0..6);
+        let headers = headers.prop_map(|pairs| pairs.into_iter().map(|(name, value)| (name, json!(value))).collect());
+        let method = prop_oneof![Just("GET".to_owned()), Just("PROPFIND".to_owned()), any_text()];
+        let http = any_member(method.prop_map(|method| json!({ "method": method, "path": "/", "sourceIp": "x" })));
+        let context = (http, text()).prop_map(|(http, id)| {
+            let members = [("http", http), ("requestId", id)].into_iter();
+            members.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect::<Map<String, Value>>().into()
+        });
+        let members = (text(), text(), any_member(headers), text(), any_member(any::<bool>().prop_map(Value::from)));
+        (members, any_member(context)).prop_map(|((path, query, headers, body, is_base64), context)| {
+            let members = [
+                ("rawPath", path),
+                ("rawQueryString", query),
+                ("headers", headers),
+                ("body", body),
+                ("isBase64Encoded", is_base64),
+                ("requestContext", context),
+            ];
+            let members = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+            members.collect::<Map<String, Value>>().into()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_event_is_answered_whatever_is_in_it(event in any_event()) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let echo = async |path: axum::extract::Path<String>, body: String| format!("{}{body}", path.0);
+            let router = Router::new().route("/things/{id}", axum::routing::any(echo));
+            let is_event = serde_json::from_value::<Event>(event.clone()).is_ok();
+            let answer = runtime.block_on(respond(router, event));
+            let status = answer["statusCode"].as_u64().unwrap();
+            prop_assert!(status == 500 || is_event, "{answer}");
+            prop_assert!((200..500).contains(&status) || !is_event, "{answer}");
+            prop_assert!(answer["headers"].is_object(), "{answer}");
+        }
     }
 }
