@@ -51,17 +51,21 @@ fn as_spelled(forbidden: Vec<(&'static str, String)>) -> Vec<(&'static str, Stri
 /// The values in the simulators' own files that the product is given as secrets, and the keys of the session tokens.
 fn secrets() -> Vec<(&'static str, String)> {
     let folder = seen::folder().join("simulators");
-    let read = |name: &str| -> Value {
-        let text = fs::read_to_string(folder.join(name)).expect("the simulators keep their secrets here");
-        serde_json::from_str(&text).unwrap()
+    // A journal has a line for each thing: its kind, its id, and what it is.
+    let read = |name: &str, kind: &str| -> Value {
+        let lines = fs::read_to_string(folder.join(name)).expect("the simulators keep their secrets here");
+        let lines = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut of_kind = lines.filter(|line| line[0] == kind && line[1] == "");
+        of_kind.next().expect("what is kept once")[2].take()
     };
-    let (clerk, stream, gemini) = (read("clerk.json"), read("stream.json"), read("gemini.json"));
+    let (clerk, gemini) = (read("clerk.journal", "instance"), read("gemini.journal", "key"));
+    let stream = read("stream.journal", "keys");
     let text = |value: &Value| value.as_str().expect("a secret").to_owned();
     let mut secrets = vec![
         ("Clerk's secret key", text(&clerk["secretKey"])),
         ("Clerk's webhook secret", text(&clerk["webhookSecret"])),
-        ("Stream's secret", text(&stream["api_secret"])),
-        ("Gemini's key", text(&gemini["api_key"])),
+        ("Stream's secret", text(&stream[1])),
+        ("Gemini's key", text(&gemini)),
     ];
     let secret = text(&clerk["webhookSecret"]);
     secrets.push(("Clerk's webhook secret", secret.trim_start_matches("whsec_").to_owned()));

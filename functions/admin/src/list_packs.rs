@@ -3,7 +3,7 @@
 use axum::extract::State;
 use kit::callers::Admin;
 use kit::needs::Needs;
-use kit::needs::Table::BatchGet;
+use kit::needs::Table::{BatchGet, Get};
 use kit::{App, Error, Json, Read, Route, Who};
 use store::{catalog, keys};
 use views::{List, PackView};
@@ -13,7 +13,7 @@ pub fn route() -> Route {
     Route::get("list_packs", "/api/admin/packs", Who::Admin, list_packs)
         .about("List every pack of the catalog, including those that are no longer offered. There is one page.")
         .answers::<List<PackView>>(200)
-        .needs(Needs::table(&[BatchGet]))
+        .needs(Needs::table(&[Get, BatchGet]))
 }
 
 async fn list_packs(State(app): State<App>, read: Read<Admin>) -> Result<Json<List<PackView>>, Error> {
