@@ -110,7 +110,7 @@ pub enum CatalogError {
     #[error("it was changed meanwhile: its version is {0} now; read it again")]
     VersionConflict(u64),
     /// Credits would be sold for less than they are paid out for.
-    #[error("a credit would be sold for less than it is paid out for, {} {} each", .0.amount_minor, .0.currency.code())]
+    #[error("a credit would be sold for less than the {0} for which it is paid out")]
     BelowPayout(Money),
     /// It has as many as one item of the table holds.
     #[error("the catalog is full")]

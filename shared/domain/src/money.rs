@@ -1,5 +1,7 @@
 //! Whole amounts: credits and minutes, and money in minor units where it enters or leaves.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// What a wallet holds.
@@ -63,6 +65,13 @@ pub struct Money {
     pub currency: Currency,
 }
 
+impl fmt::Display for Money {
+    /// As people write it, such as `14.50 USD`. A hundred minor units are one of every currency here.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02} {}", self.amount_minor / 100, self.amount_minor % 100, self.currency.code())
+    }
+}
+
 /// What a booking of `minutes` costs in whole credits: ⌈`credits_per_hour` × `minutes` ÷ 60⌉.
 pub fn session_price(credits_per_hour: u32, minutes: u32) -> u64 {
     (u64::from(credits_per_hour) * u64::from(minutes)).div_ceil(60)
@@ -71,6 +80,13 @@ pub fn session_price(credits_per_hour: u32, minutes: u32) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_is_told_as_people_write_it() {
+        for (amount_minor, currency, told) in [(1450, Currency::Usd, "14.50 USD"), (5, Currency::Inr, "0.05 INR")] {
+            assert_eq!(Money { amount_minor, currency }.to_string(), told);
+        }
+    }
 
     #[test]
     fn a_price_is_rounded_up_to_whole_credits() {
