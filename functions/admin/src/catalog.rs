@@ -14,6 +14,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use store::{Tx, keys};
 
+#[cfg(test)]
+mod tests;
+
 /// Begins an attempt: who asks, and the catalog as it is.
 pub(crate) async fn begin<B: RequestBody>(
     app: &App,

@@ -41,35 +41,3 @@ async fn attempt(app: &App, id: PlanId, write: &Write<Admin, NoBody>) -> Result<
     }
     begun.commit_empty(app, tx).await
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::test_requests::{is_for_admins, world};
-    use serde_json::{Value, json};
-
-    const PATH: &str = "/api/admin/plans/pln_00000000000000000000000002";
-
-    #[tokio::test]
-    async fn it_is_no_longer_offered_and_can_be_offered_again() {
-        let world = world().await;
-        for _ in 0..2 {
-            let answer = world.call("user_admin", "DELETE", PATH, Value::Null).await;
-            assert_eq!((answer.status, answer.body), (204, Value::Null));
-        }
-        let list = world.call("user_admin", "GET", "/api/admin/plans", Value::Null).await.expect(200);
-        assert_eq!((&list["items"][1]["active"], &list["items"][1]["version"]), (&json!(false), &json!(2)));
-        let back = json!({ "version": 2, "active": true });
-        world.call("user_admin", "PATCH", PATH, back).await.expect(200);
-    }
-
-    #[tokio::test]
-    async fn what_is_not_there_is_not_found() {
-        let absent = PATH.replace("02", "99");
-        world().await.call("user_admin", "DELETE", &absent, Value::Null).await.refused(404, "not_found");
-    }
-
-    #[tokio::test]
-    async fn only_admins_do_this() {
-        is_for_admins(&world().await, "DELETE", PATH, Value::Null).await;
-    }
-}
